@@ -1,0 +1,68 @@
+# `make` alone lists what there is. Every target sets up .venv by itself from the locked,
+# hashed requirements; only Python 3.11 or newer (with venv) and make are needed beforehand.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types bench docs lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.base: requirements/base.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Sayso needs Python 3.11 or newer; set PYTHON=/path/to/python3")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/base.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.base requirements/demo.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/demo.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bench.txt
+	@touch $@
+
+$(VENV)/.dlib: $(VENV)/.bench requirements/dlib.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/dlib.txt
+	@touch $@
+
+run: $(VENV)/.demo ## recognise faces: the bundled demonstration, or PICTURES="a.jpg b.jpg"
+	$(BIN)/python -m sayso.demo $(PICTURES)
+
+test: $(VENV)/.dev ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## check style and the import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.bench ## check the types, strictly
+	$(BIN)/mypy
+
+bench: $(VENV)/.dlib ## run every benchmark and write benchmarks/results.md
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.dev ## write the generated reference pages
+	$(BIN)/python -m docs.generate
+
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --no-emit-index-url pyproject.toml
+
+lock: ## resolve requirements/*.txt anew (needs uv)
+	$(LOCK) --group build -o requirements/base.txt
+	$(LOCK) --group build --group demo -c requirements/base.txt -o requirements/demo.txt
+	$(LOCK) --group build --group demo --group dev -c requirements/base.txt -o requirements/dev.txt
+	$(LOCK) --group build --group demo --group dev --group bench -c requirements/dev.txt -o requirements/bench.txt
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-deps --python-version 3.11 --no-emit-index-url --group dlib-weights -o requirements/dlib.txt
+
+clean: ## remove what make made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

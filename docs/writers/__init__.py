@@ -1,0 +1,1 @@
+"""What writes the pages of ``docs/reference``, one module for each page."""

@@ -1,0 +1,137 @@
+"""``sayso enroll``: put a person who agreed into a collection."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sayso.cli.documents import of_box, of_quality
+from sayso.cli.gallery import (
+    EVIDENCE_HELP,
+    collection_argument,
+    evidence_line,
+    gallery,
+    make_consent,
+    moment,
+    subject_argument,
+)
+from sayso.cli.output import complain, count, json_option, print_json, print_table, shown
+from sayso.cli.pictures import about, job_of, mode_option, pictures_argument, require_models
+from sayso.cli.progress import busy
+
+if TYPE_CHECKING:
+    from sayso.results import Consent, Enrolment, PictureEnrolment
+    from sayso.vision.types import Mode
+
+
+@click.command(short_help="Enrol a person who agreed, from pictures.")
+@collection_argument
+@subject_argument
+@pictures_argument
+@click.option(
+    "--purpose",
+    "purposes",
+    metavar="P",
+    multiple=True,
+    help="What the subject agreed to; may be given several times.",
+)
+@click.option(
+    "--evidence",
+    metavar="TEXT_OR_FILE",
+    help=EVIDENCE_HELP,
+)
+@click.option(
+    "--until",
+    metavar="DATE",
+    callback=moment,
+    help="When the consent ends: as that day begins, or at a time such as 2027-01-31T18:00.",
+)
+@mode_option
+@json_option
+def enroll(
+    *,
+    collection: str,
+    subject: str,
+    pictures: tuple[Path, ...],
+    purposes: tuple[str, ...],
+    evidence: str | None,
+    until: datetime | None,
+    mode: Mode,
+    as_json: bool,
+) -> int:
+    """Enrol SUBJECT from pictures, or folders of pictures, on the consent that you describe.
+
+    Without --purpose and --evidence, a consent recorded earlier with "sayso consents add" must be
+    live. The largest face of each picture is enrolled if it is good; pictures with several faces
+    of similar size are refused.
+    """
+    consent = None
+    if purposes or evidence is not None or until is not None:
+        if not purposes or evidence is None:
+            missing = "--evidence" if purposes else "--purpose"
+            raise click.UsageError(f"a consent needs {missing} as well")
+        consent = make_consent(purposes, evidence, None, until)
+    with gallery() as app:
+        app.collection(collection)  # refuse before any work is done
+        job = job_of(pictures)
+        require_models()
+        with busy(f"enrolling {shown(subject)} from {count(len(job.paths), 'picture')}"):
+            result = app.enroll(
+                collection, subject=subject, pictures=job.paths, consent=consent, mode=mode
+            )
+    well = job.tell_failures()
+    for path, picture in zip(job.paths, result.pictures, strict=True):
+        if picture.error is not None:
+            well = False
+            complain(about(path, picture.error))
+    if as_json:
+        print_json(_document(result))
+    else:
+        _print(result, consent)
+    return 0 if well else 1
+
+
+def _print(result: Enrolment, consent: Consent | None) -> None:
+    click.echo(f"{shown(result.subject)}: {count(result.enrolled, 'new face')} enrolled")
+    if consent is not None:
+        click.echo(evidence_line(consent.evidence))
+    rows = [
+        [
+            picture.picture,
+            _outcome(picture),
+            f"{picture.quality.overall:.0f}" if picture.quality else "",
+            f"{picture.faces}",
+        ]
+        for picture in result.pictures
+    ]
+    print_table(["picture", "outcome", "quality", "faces found"], rows, right="llrr")
+
+
+def _outcome(picture: PictureEnrolment) -> str:
+    if picture.error is not None:
+        return "not enrolled"
+    return "was enrolled before" if picture.repeated else "enrolled"
+
+
+def _document(result: Enrolment) -> dict[str, Any]:
+    return {
+        "collection": result.collection,
+        "subject": result.subject,
+        "consent": result.consent,
+        "enrolled": result.enrolled,
+        "pictures": [
+            {
+                "picture": picture.picture,
+                "faces": picture.faces,
+                "face_id": picture.face_id,
+                "repeated": picture.repeated,
+                "box": of_box(picture.box),
+                "quality": of_quality(picture.quality),
+                "error": str(picture.error) if picture.error else None,
+            }
+            for picture in result.pictures
+        ],
+    }

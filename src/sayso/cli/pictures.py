@@ -1,0 +1,232 @@
+"""What the commands that take pictures share: arguments, reading, carrying on, annotated copies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from sayso.cli.output import complain, print_json
+from sayso.cli.progress import PictureProgress, TerminalProgress
+from sayso.errors import PictureError, SaysoError
+from sayso.models.files import write_atomically
+from sayso.pictures import PICTURE_SUFFIXES, expand, read_picture_file
+
+if TYPE_CHECKING:
+    from sayso.vision.annotation import FaceLabel
+    from sayso.vision.picture import PictureLimits
+    from sayso.vision.types import Picture
+
+T = TypeVar("T")
+
+#: What the names of annotated pictures may end in.
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+class OutputError(SaysoError):
+    """An annotated picture cannot be written."""
+
+
+pictures_argument = click.argument(
+    "pictures",
+    metavar="PICTURE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+)
+mode_option = click.option(
+    "--mode",
+    type=click.Choice(["fast", "balanced", "thorough"]),
+    default="balanced",
+    show_default=True,
+    help="How much work goes into finding faces.",
+)
+
+
+def _out(context: click.Context, option: click.Parameter, value: str | None) -> Path | None:
+    """Read where copies go; the empty name, which Path takes for this folder, is no place."""
+    if value == "":
+        raise click.BadParameter("the name is empty; name a file or a folder", context, option)
+    return None if value is None else Path(value)
+
+
+out_option = click.option(
+    "--out",
+    metavar="ANNOTATED",
+    callback=_out,
+    help="Write the picture with its faces boxed: a file, or a folder for several pictures. A "
+    "file that is there already is replaced, unless it is one of the pictures.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The pictures of one command: ``many`` when a list was asked for, not one picture.
+
+    ``failures`` says which of the folders that were named gave no pictures, and why.
+    """
+
+    paths: tuple[Path, ...]
+    many: bool
+    limits: PictureLimits
+    failures: tuple[PictureError, ...] = ()
+
+    def read(self, path: Path) -> bytes:
+        """Return the bytes of a picture; raises PictureError."""
+        return read_picture_file(path, self.limits)
+
+    def decode(self, data: bytes) -> Picture:
+        """Return a picture's pixels; raises PictureError."""
+        from sayso.vision.picture import decode
+
+        return decode(data, self.limits)
+
+    def tell_failures(self) -> bool:
+        """Tell of the folders that gave no pictures on standard error; True when there are none."""
+        for failure in self.failures:
+            complain(str(failure))
+        return not self.failures
+
+    def run(self, what: str, work: Callable[[Path], T], show: Callable[[T], None]) -> bool:
+        """Do ``work`` on each picture and ``show`` its result; True when all went well.
+
+        A picture or folder that fails is told of on standard error, and the rest go on.
+        """
+        well = self.tell_failures()
+        with PictureProgress(what, len(self.paths)) as progress:
+            for path in self.paths:
+                try:
+                    result = work(path)
+                except PictureError as error:
+                    well = False
+                    with progress.paused():
+                        complain(about(path, error))
+                else:
+                    with progress.paused():
+                        show(result)
+                progress.advance()
+        return well
+
+
+def job_of(pictures: Sequence[Path], *, as_json: bool = False) -> Job:
+    """Return what is to be done; raises PictureError when no picture is left to look at.
+
+    That is so only of folders, for which ``as_json`` promises an array: an empty one, then.
+    """
+    from sayso.settings import load_settings
+
+    # os.path, here and below: Path's own questions raise for a name that cannot be looked at.
+    many = len(pictures) > 1 or os.path.isdir(pictures[0])  # noqa: PTH112
+    paths: list[Path] = []
+    failures: list[PictureError] = []
+    for picture in pictures:
+        try:
+            paths += expand([picture])
+        except PictureError as error:
+            failures.append(error)
+    if not paths:
+        for failure in failures[:-1]:
+            complain(str(failure))
+        if as_json:
+            print_json([])
+        raise failures[-1]
+    return Job(tuple(paths), many, load_settings().picture_limits, tuple(failures))
+
+
+def about(path: Path, error: SaysoError) -> str:
+    """Return an error's message, beginning with the picture that it is about."""
+    message = str(error)
+    return message if message.startswith(str(path)) else f"{path}: {message}"
+
+
+def require_models() -> None:
+    """Install what is missing of the default models, with a progress bar of its own."""
+    from sayso.models.store import ModelStore
+
+    store = ModelStore(progress=TerminalProgress())
+    for name in store.defaults():
+        store.path(name)
+
+
+class Annotations:
+    """Where the annotated copies of a job's pictures go, decided before any work is done."""
+
+    def __init__(self, out: Path | None, job: Job) -> None:
+        self._targets: dict[Path, Path] = {}
+        if out is None:
+            return
+        if job.many or os.path.isdir(out):  # noqa: PTH112
+            self._plan_folder(out, job.paths)
+        else:
+            if out.suffix.lower() not in _SUFFIXES:
+                raise click.BadParameter(
+                    f"{out} must end in one of {', '.join(_SUFFIXES)}", param_hint="--out"
+                )
+            if not os.path.isdir(out.parent):  # noqa: PTH112
+                raise OutputError(f"{out} cannot be written: there is no folder {out.parent}")
+            self._targets[job.paths[0]] = out
+        sources = {_identity(path) for path in job.paths} - {None}
+        for target in self._targets.values():
+            if _identity(target) in sources:
+                raise click.BadParameter(
+                    f"{target} is one of the pictures, and would be overwritten",
+                    param_hint="--out",
+                )
+
+    def __bool__(self) -> bool:
+        return bool(self._targets)
+
+    def write(self, path: Path, picture: Picture, labels: Sequence[FaceLabel]) -> None:
+        """Write the annotated copy of ``path``; raises OutputError."""
+        from sayso.vision.annotation import annotate, encode
+
+        target = self._targets[path]
+        content = encode(annotate(picture, labels), target.suffix)
+        try:
+            write_atomically(target, content)
+        except OSError as error:
+            raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
+
+    def _plan_folder(self, out: Path, paths: Sequence[Path]) -> None:
+        if out.suffix.lower() in PICTURE_SUFFIXES and not os.path.isdir(out):  # noqa: PTH112
+            raise click.BadParameter(
+                f"{out} is named like a picture; several pictures, or those of a folder, need a "
+                "folder",
+                param_hint="--out",
+            )
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise click.BadParameter(
+                f"{out} is a file; several pictures need a folder", param_hint="--out"
+            ) from None
+        except OSError as error:
+            raise OutputError(f"{out} cannot be made: {error.strerror or error}") from error
+        taken: set[str] = set()
+        for path in dict.fromkeys(paths):
+            name = next(name for name in _names(path) if name.casefold() not in taken)
+            taken.add(name.casefold())
+            self._targets[path] = out / name
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others; None where there is none to be seen."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _names(path: Path) -> Iterator[str]:
+    """Yield names for the copy of ``path``, for when others of that name are there already."""
+    suffix = path.suffix if path.suffix.lower() in _SUFFIXES else ".jpg"
+    yield f"{path.stem}{suffix}"
+    number = 2
+    while True:
+        yield f"{path.stem}-{number}{suffix}"
+        number += 1

@@ -1,0 +1,113 @@
+"""``sayso recognize``: who of those who agreed is in a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sayso.cli.documents import of_face, of_picture
+from sayso.cli.gallery import collection_argument, gallery
+from sayso.cli.output import (
+    UNKNOWN,
+    count,
+    in_words,
+    json_option,
+    print_json,
+    print_table,
+    shown,
+)
+from sayso.cli.pictures import (
+    Annotations,
+    job_of,
+    mode_option,
+    out_option,
+    pictures_argument,
+    require_models,
+)
+
+if TYPE_CHECKING:
+    from sayso.results import Recognition
+    from sayso.vision.types import Mode
+
+
+@click.command(short_help="Name those in pictures who agreed to the purpose.")
+@collection_argument
+@pictures_argument
+@click.option("--purpose", metavar="P", required=True, help="What the names are wanted for.")
+@click.option(
+    "--min-similarity",
+    type=click.FloatRange(0, 100),
+    default=80.0,
+    show_default=True,
+    help="Name nobody who is less similar than this.",
+)
+@mode_option
+@json_option
+@out_option
+def recognize(
+    *,
+    collection: str,
+    pictures: tuple[Path, ...],
+    purpose: str,
+    min_similarity: float,
+    mode: Mode,
+    as_json: bool,
+    out: Path | None,
+) -> int:
+    """Name everybody in pictures whose consent covers the purpose; all others are unknown.
+
+    With --json, one picture gives an object, and several or a folder an array of them.
+    """
+    from sayso.vision.annotation import FaceLabel
+
+    documents: list[dict[str, Any]] = []
+    with gallery() as app:
+        app.collection(collection)  # refuse before any work is done
+        job = job_of(pictures, as_json=as_json)
+        annotations = Annotations(out, job)
+        require_models()
+
+        def look(path: Path) -> tuple[Path, Recognition]:
+            data = job.read(path)
+            result = app.recognize(
+                collection, data, purpose=purpose, mode=mode, min_similarity=min_similarity
+            )
+            if annotations:
+                labels = [FaceLabel(each.box, each.subject, each.similarity) for each in result]
+                annotations.write(path, job.decode(data), labels)
+            return path, result
+
+        def show(found: tuple[Path, Recognition]) -> None:
+            path, result = found
+            if as_json:
+                faces = [of_face(each.face, each) for each in result]
+                documents.append(of_picture(path, result.width, result.height, faces))
+            else:
+                _print(path, result)
+
+        well = job.run("recognising", look, show)
+    if as_json and (job.many or documents):
+        print_json(documents if job.many else documents[0])
+    return 0 if well else 1
+
+
+def _print(path: Path, result: Recognition) -> None:
+    named = sum(each.subject is not None for each in result)
+    size = f"{result.width} x {result.height}"
+    click.echo(f"{shown(path)}: {count(len(result), 'face')}, {named} named ({size})")
+    if not len(result):
+        return
+    rows = [
+        [
+            each.subject or UNKNOWN,
+            "" if each.similarity is None else f"{each.similarity:.1f}",
+            in_words(each.expected_false_matches),
+            ", ".join(f"{side:.0f}" for side in each.box),
+            f"{each.quality.overall:.0f}",
+        ]
+        for each in sorted(result, key=lambda each: -(each.similarity or 0))
+    ]
+    headers = ["name", "similarity", "expected false matches", "box", "quality"]
+    print_table(headers, rows, right="lrlrr")

@@ -1,0 +1,1 @@
+"""What a score is worth: calibrated false-match rates, similarity, expected false matches."""

@@ -1,0 +1,1 @@
+"""Who is enrolled, what they agreed to, and the search over their templates."""

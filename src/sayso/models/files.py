@@ -1,0 +1,70 @@
+"""Files that are either whole or not there, and hashes of what was really read."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import stat
+from pathlib import Path
+
+#: Temporary files start like this; one that a killed process left is swept by the next install.
+TEMPORARY_PREFIX = ".tmp-"
+
+
+def sha256_of(content: bytes) -> str:
+    """Return the sha256 of ``content`` in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Read the regular file at ``path``, at most ``limit`` + 1 bytes of it; raises OSError.
+
+    A length of more than ``limit`` tells the caller that the file is longer than it may be.
+    Anything but a regular file is refused before it is read: a pipe would never end.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("not a regular file")
+        return file.read(limit + 1)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path`` so that a kill at any moment leaves the old file or the new one.
+
+    Raises OSError when the folder cannot be written or is full.
+    """
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    # The umask is left to the system: to read it, one has to set it, for every thread at once.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in ``folder`` survive a power cut, where the system can do that."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sweep_temporaries(folder: Path) -> None:
+    """Remove what killed writers left in ``folder``; only for whoever holds the folder's lock."""
+    for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            leftover.unlink()

@@ -1,0 +1,172 @@
+"""What the application answers, in one place to import from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sayso.errors import SaysoError
+from sayso.gallery.types import (
+    Collection,
+    Consent,
+    ConsentRecord,
+    EnrolledFace,
+    EvidenceFile,
+    Subject,
+    Tombstone,
+    Withdrawal,
+)
+from sayso.vision.types import Face, Quality
+
+
+@dataclass(frozen=True, slots=True)
+class PictureEnrolment:
+    """What became of one picture: ``face_id``, or ``error`` saying why not.
+
+    ``picture`` is the path as given, or ``picture 2`` for the second of a list given as bytes.
+    ``faces`` counts the faces that were found, of which at most one is enrolled. ``repeated``
+    is True when that picture had enrolled the subject before: ``face_id`` is then the old one.
+    """
+
+    picture: str
+    faces: int
+    face_id: str | None = None
+    box: tuple[float, float, float, float] | None = None
+    quality: Quality | None = None
+    repeated: bool = False
+    error: SaysoError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """The outcome of enrolling one subject, picture by picture in the order given.
+
+    ``consent`` is the id of the consent that the faces were enrolled on.
+    """
+
+    collection: str
+    subject: str
+    consent: str
+    pictures: tuple[PictureEnrolment, ...]
+
+    @property
+    def enrolled(self) -> int:
+        """How many faces are new in the gallery."""
+        return sum(p.face_id is not None and not p.repeated for p in self.pictures)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An enrolled subject whom a probe resembles, by their most similar face.
+
+    ``similarity`` runs from 0 to 100 (see ``sayso.evidence``), ``cosine`` is the raw score.
+    ``expected_false_matches`` is how many of the enrolled faces whose subjects the caller may see
+    would be expected to score at least this high with a stranger, as an upper bound.
+    """
+
+    subject: str
+    face_id: str
+    similarity: float
+    cosine: float
+    expected_false_matches: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizedFace:
+    """A face in a picture, with the subject it was recognised as, or None when unknown.
+
+    A face of somebody whose consent does not cover the purpose is unknown like any other.
+    """
+
+    face: Face
+    candidate: Candidate | None
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Corners x1, y1, x2, y2 in pixels."""
+        return self.face.box
+
+    @property
+    def score(self) -> float:
+        """How sure the detector is that this is a face, 0 to 1."""
+        return self.face.score
+
+    @property
+    def landmarks(self) -> NDArray[np.float32]:
+        """Eyes, nose and mouth corners: float32 (5, 2), x and y in pixels."""
+        return self.face.landmarks
+
+    @property
+    def quality(self) -> Quality:
+        """How fit the face is to recognise somebody by."""
+        return self.face.quality
+
+    @property
+    def subject(self) -> str | None:
+        """The subject's name, or None for an unknown face."""
+        return self.candidate.subject if self.candidate else None
+
+    @property
+    def similarity(self) -> float | None:
+        """Similarity to the subject, 0 to 100, or None for an unknown face."""
+        return self.candidate.similarity if self.candidate else None
+
+    @property
+    def expected_false_matches(self) -> float | None:
+        """Strangers expected to look that similar, or None for an unknown face."""
+        return self.candidate.expected_false_matches if self.candidate else None
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """Every face of one picture; iterating gives them in the order of the analysis.
+
+    ``picture`` is the path as given, or empty for bytes; width and height are in pixels.
+    """
+
+    picture: str
+    width: int
+    height: int
+    faces: tuple[RecognizedFace, ...]
+
+    def __iter__(self) -> Iterator[RecognizedFace]:
+        return iter(self.faces)
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How alike the largest faces of two pictures are.
+
+    ``false_match_rate`` is an upper bound on the share of pairs of strangers that score at least
+    as high.
+    """
+
+    a: Face
+    b: Face
+    similarity: float
+    cosine: float
+    false_match_rate: float
+
+
+__all__ = [
+    "Candidate",
+    "Collection",
+    "Comparison",
+    "Consent",
+    "ConsentRecord",
+    "EnrolledFace",
+    "Enrolment",
+    "EvidenceFile",
+    "PictureEnrolment",
+    "Recognition",
+    "RecognizedFace",
+    "Subject",
+    "Tombstone",
+    "Withdrawal",
+]

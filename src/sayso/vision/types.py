@@ -1,0 +1,95 @@
+"""The data that travels: pictures, faces and what is measured on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: How much work detection and embedding may take; see docs/explanation/detection.md.
+Mode = Literal["fast", "balanced", "thorough"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded, upright picture.
+
+    ``pixels`` is uint8, (height, width, 3), RGB, C-contiguous and not writeable.
+    ``format`` names what it was decoded from, e.g. ``"JPEG"``.
+    """
+
+    pixels: NDArray[np.uint8]
+    format: str = ""
+
+    @property
+    def width(self) -> int:
+        """Width in pixels, after the EXIF orientation was applied."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height in pixels, after the EXIF orientation was applied."""
+        return int(self.pixels.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How fit a face is to recognise somebody by.
+
+    ``sharpness``, ``brightness`` and ``overall`` run from 0 to 100; ``overall`` orders faces by
+    how well they recognise. Angles are degrees: ``yaw`` is positive when the nose points
+    to the right of the picture, ``pitch`` when it looks up, ``roll`` when its head tilts
+    clockwise in the picture. ``height`` is that of the box in pixels. ``visible`` is the share,
+    0 to 1, of the face that lies inside the picture: below 1 the border truncates it.
+    """
+
+    overall: float
+    sharpness: float
+    brightness: float
+    yaw: float
+    pitch: float
+    roll: float
+    height: float
+    visible: float
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One detection in one picture.
+
+    ``box`` is x1, y1, x2, y2 in pixels and may leave the picture. ``landmarks`` is float32 (5, 2),
+    x and y in pixels: the eye, nose tip and mouth corners in the order left eye, right eye, nose,
+    left corner, right corner as seen in the picture. ``score`` runs from 0 to 1.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    landmarks: NDArray[np.float32]
+    quality: Quality
+
+    @property
+    def width(self) -> float:
+        """Width of the box in pixels."""
+        return self.box[2] - self.box[0]
+
+    @property
+    def height(self) -> float:
+        """Height of the box in pixels."""
+        return self.box[3] - self.box[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Every face of one picture; row i of ``templates`` belongs to ``faces[i]``.
+
+    ``templates`` is float32 (n, d) of unit-length rows.
+    Faces come in the order of their scores, best first.
+    """
+
+    width: int
+    height: int
+    faces: tuple[Face, ...]
+    templates: NDArray[np.float32]

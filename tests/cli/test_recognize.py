@@ -1,0 +1,137 @@
+"""The main job: enrol on consent, recognise in a group, and let everybody else be unknown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.cli.conftest import Cli
+
+CONSENT = ("--purpose", "photo-delivery", "--evidence", "form 17")
+STRANGERS = ("Abel_Pacheco", "Aaron_Peirsol", "Abdullah_Gul")
+
+
+@pytest.fixture
+def group(tmp_path: Path, portrait: Path, lfw: Path) -> Path:
+    """A picture of the astronaut, smaller than in her portrait, among three strangers."""
+    picture = Image.new("RGB", (1000, 300), (70, 70, 70))
+    for i, name in enumerate(STRANGERS):
+        with Image.open(lfw / "images" / name / f"{name}_0001.jpg") as stranger:
+            picture.paste(stranger, (10 + 250 * i, 20))
+    with Image.open(portrait) as astronaut:
+        picture.paste(
+            astronaut.convert("RGB").crop((100, 0, 360, 260)).resize((220, 220)), (770, 30)
+        )
+    picture.save(tmp_path / "group.jpg", quality=90)
+    return tmp_path / "group.jpg"
+
+
+@pytest.fixture
+def club(recognising: Cli, portrait: Path) -> Cli:
+    """The command line, with the astronaut enrolled."""
+    assert recognising("collections", "create", "club").status == 0
+    outcome = recognising("enroll", "club", "eileen", portrait, *CONSENT)
+    assert outcome.status == 0, outcome.err
+    assert "\nevidence: the text 'form 17'\n" in outcome.out
+    return recognising
+
+
+def named(document: dict[str, list[dict[str, object]]]) -> list[object]:
+    return [face["subject"] for face in document["faces"] if face["subject"] is not None]
+
+
+def test_the_enrolled_are_named_and_strangers_are_not(club: Cli, group: Path) -> None:
+    outcome = club("recognize", "club", group, "--purpose", "photo-delivery", "--json")
+    assert outcome.status == 0
+    document = outcome.document
+    assert (document["width"], document["height"]) == (1000, 300)
+    assert len(document["faces"]) == 4
+    assert named(document) == ["eileen"]
+    (face,) = [face for face in document["faces"] if face["subject"]]
+    assert face["box"][0] > 770
+    assert 80 <= face["similarity"] <= 100
+    assert 0 <= face["expected_false_matches"] < 0.01
+    for face in document["faces"]:
+        assert (face["subject"] is None) == (face["similarity"] is None)
+        assert (face["subject"] is None) == (face["expected_false_matches"] is None)
+
+
+def test_text_gives_no_percentage_to_the_unknown(club: Cli, group: Path) -> None:
+    outcome = club("recognize", "club", group, "--purpose", "photo-delivery")
+    assert outcome.out.startswith(f"{group}: 4 faces, 1 named (1000 x 300)\n")
+    lines = outcome.out.splitlines()[2:]
+    assert lines[0].startswith("eileen ")
+    assert all(line.startswith("(unknown)   ") for line in lines[1:])
+    similarity = outcome.out.splitlines()[1].index("similarity")
+    assert all(not line[similarity : similarity + 10].strip() for line in lines[1:])
+
+
+def test_another_purpose_names_nobody(club: Cli, group: Path) -> None:
+    document = club("recognize", "club", group, "--purpose", "advertising", "--json").document
+    assert len(document["faces"]) == 4
+    assert named(document) == []
+
+
+def test_who_withdrew_is_unknown_at_once(club: Cli, portrait: Path) -> None:
+    club("consents", "withdraw", "club", "eileen")
+    search = ("recognize", "club", portrait, "--purpose", "photo-delivery", "--json")
+    assert named(club(*search).document) == []
+
+
+def test_annotations_differ_where_somebody_is_named(club: Cli, group: Path, tmp_path: Path) -> None:
+    for purpose in ("photo-delivery", "advertising"):
+        target = tmp_path / f"{purpose}.png"
+        outcome = club("recognize", "club", group, "--purpose", purpose, "--out", target)
+        assert outcome.status == 0, outcome.err
+    with (
+        Image.open(tmp_path / "photo-delivery.png") as a,
+        Image.open(tmp_path / "advertising.png") as b,
+    ):
+        left, right = (im.crop((0, 0, 740, 300)).tobytes() for im in (a, b))
+        assert left == right
+        assert a.tobytes() != b.tobytes()
+
+
+def test_enrolling_tells_what_became_of_each_picture(
+    recognising: Cli, portrait: Path, tmp_path: Path
+) -> None:
+    Image.new("RGB", (300, 200), (90, 120, 60)).save(tmp_path / "meadow.jpg")
+    recognising("collections", "create", "club")
+    outcome = recognising(
+        "enroll", "club", "eileen", portrait, tmp_path / "meadow.jpg", *CONSENT, "--json"
+    )
+    assert outcome.status == 1
+    good, bad = outcome.document["pictures"]
+    assert (good["faces"], good["error"]) == (1, None)
+    assert good["face_id"]
+    assert (bad["faces"], bad["face_id"]) == (0, None)
+    assert str(tmp_path / "meadow.jpg") in outcome.err
+    shown = recognising("subjects", "show", "club", "eileen", "--json").document
+    assert [face["face_id"] for face in shown["enrolled"]] == [good["face_id"]]
+    assert shown["enrolled"][0]["model"] == "sface-2021dec"
+
+
+def test_a_picture_without_a_face_enrols_nobody(recognising: Cli, tmp_path: Path) -> None:
+    Image.new("RGB", (300, 200), (90, 120, 60)).save(tmp_path / "meadow.jpg")
+    recognising("collections", "create", "club")
+    outcome = recognising("enroll", "club", "bob", tmp_path / "meadow.jpg", *CONSENT)
+    assert (outcome.status, outcome.out) == (1, "")
+    assert recognising("subjects", "list", "club", "--json").document == []
+
+
+def test_without_a_consent_nobody_is_enrolled(recognising: Cli, portrait: Path) -> None:
+    recognising("collections", "create", "club")
+    outcome = recognising("enroll", "club", "eileen", portrait)
+    assert outcome.status == 1
+    assert "sayso consents add" in outcome.err
+    assert "--purpose and --evidence" in outcome.err
+    recognising("consents", "add", "club", "eileen", *CONSENT)
+    assert recognising("enroll", "club", "eileen", portrait).status == 0
+
+
+def test_several_processes_share_one_gallery(club: Cli, shell: Cli, group: Path) -> None:
+    outcome = shell("recognize", "club", group, "--purpose", "photo-delivery", "--json")
+    assert outcome.status == 0
+    assert named(outcome.document) == ["eileen"]

@@ -1,0 +1,429 @@
+"""The documentation: what it says is there is there, and what it shows runs.
+
+A ``sh`` block of a page is run, all of a page in one shell, and the lines of the ``text`` block
+that follows must come out in that order; others may come between them. In such a line ``...``
+stands for anything, an id or a time for any, and a number for one about as large: models compute a
+little differently from CPU to CPU. Counts of things must be exact. A block whose info string is
+``sh refused`` must end with status 1; ``sh no-test: why`` is not run.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import skimage.data as shipped
+from docs import generate
+from PIL import Image
+
+import sayso
+from sayso import errors
+from sayso.cli.app import cli
+from sayso.demo import compose
+from sayso.models.registry import load_registry
+from sayso.settings import Settings
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DOCS = REPOSITORY / "docs"
+PAGES = sorted([REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *DOCS.rglob("*.md")])
+
+_FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+_MARK = "@@ block "
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block, and the lines promised by the ``text`` block after it."""
+
+    info: str
+    body: str
+    promised: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> bool:
+        return self.info in {"sh", "sh refused"}
+
+
+def blocks(page: Path) -> list[Block]:
+    found: list[Block] = []
+    for match in _FENCE.finditer(page.read_text(encoding="utf-8")):
+        if match["info"] == "text" and found and found[-1].runs:
+            last = found.pop()
+            found.append(Block(last.info, last.body, tuple(match["body"].splitlines())))
+        else:
+            found.append(Block(match["info"], match["body"]))
+    return found
+
+
+# --- running what the pages show --------------------------------------------------------------
+
+
+@pytest.fixture
+def environment(data_dir: Path) -> dict[str, str]:
+    """What the shells of the tests run in; ``SAYSO_DATA`` has the models installed."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SAYSO_")}
+    binaries = str(Path(sys.executable).parent)
+    return kept | {
+        "PATH": os.pathsep.join([binaries, kept.get("PATH", "")]),
+        "PYTHONPATH": str(REPOSITORY / "src"),
+        "SAYSO_DATA": str(data_dir),
+        "COLUMNS": "200",
+    }
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return folder
+
+
+def save_pictures(portrait: Path, group: Path) -> None:
+    """The pictures of the demonstration, under these names."""
+    for path in (portrait, group):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    data: Any = shipped  # it has no types
+    Image.fromarray(data.astronaut()).save(portrait)
+    Image.fromarray(compose(data.astronaut(), data.lfw_subset())).save(group)
+
+
+def link_models(data_dir: Path, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "models").symlink_to((data_dir / "models").resolve(), target_is_directory=True)
+
+
+def run_page(page: Path, here: Path, environment: dict[str, str], *, before: str = "") -> None:
+    """Run the ``sh`` blocks of a page in one shell, and look for what they promise."""
+    running = [block for block in blocks(page) if block.runs]
+    script = ["set -eu", before]
+    for number, block in enumerate(running):
+        source = here.parent / f"block-{number}.sh"
+        source.write_text(block.body)
+        if block.info == "sh refused":
+            script.append(f'set +e; . "{source}"; status=$?; set -e; [ $status = 1 ] || exit 98')
+        else:
+            script.append(f'. "{source}"')
+        script.append(f"echo '{_MARK}{number}'")
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(script)],
+        cwd=here,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert "Traceback" not in done.stdout
+    assert done.returncode == 0, f"status {done.returncode} after:\n{done.stdout}"
+    outputs = re.split(rf"^{_MARK}\d+\n", done.stdout, flags=re.MULTILINE)
+    for block, output in zip(running, outputs, strict=False):
+        missing = first_missing(block.promised, output.splitlines())
+        assert missing is None, (
+            f"{page.name} promises\n{missing}\nafter\n{block.body}but:\n{output}"
+        )
+
+
+def first_missing(promised: tuple[str, ...], lines: list[str]) -> str | None:
+    """The first promised line that does not come, in order, or None."""
+    rest = iter(lines)
+    for promise in promised:
+        if promise.strip() != "..." and not any(agrees(promise, line) for line in rest):
+            return promise
+    return None
+
+
+_HEX = "[0-9a-f]"
+_TOKEN = re.compile(
+    rf"(?P<any>\.\.\.)|(?P<id>{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}})"
+    r"|(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d)"
+    r"|(?P<count>\d[\d,]*(?= (?:faces?|named|new|bytes|subjects?|consents?)\b))"
+    r"|(?P<rate>\d\S*e-\d+ \(1 in [\d,]+\))"
+    r"|(?P<number>(?<![\w-])[+-]?\d[\d,]*(?:\.\d+)?(?![\w-]))|(?P<space>\s+)"
+)
+_ANY = {
+    "any": ".*",
+    "id": rf"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}",
+    "time": r"\d{4}-\d\d-\d\d \d\d:\d\d",
+    "rate": r"\S+ \([^)]*\)",
+    "number": r"([+-]?\d[\d,]*(?:\.\d+)?)",
+    "space": r"\s+",
+}
+
+
+def agrees(promise: str, line: str) -> bool:
+    """Whether a line is what was promised, but for what may differ."""
+    pattern, numbers, end = "", [], 0
+    promise = promise.strip()
+    for token in _TOKEN.finditer(promise):
+        kind = str(token.lastgroup)
+        pattern += re.escape(promise[end : token.start()])
+        pattern += _ANY.get(kind, re.escape(token[0]))
+        end = token.end()
+        if kind == "number":
+            numbers.append(token[0])
+    found = re.fullmatch(pattern + re.escape(promise[end:]), line.strip())
+    return found is not None and all(map(about, numbers, found.groups()))
+
+
+def about(promised: str, found: str) -> bool:
+    """Whether a number is about as large as the promised one."""
+    expected, actual = (float(text.replace(",", "")) for text in (promised, found))
+    is_share = "." in promised and abs(expected) <= 1
+    return math.isclose(expected, actual, rel_tol=0.1, abs_tol=0.1 if is_share else 6)
+
+
+@pytest.mark.parametrize(
+    ("promise", "line", "well"),
+    [
+        ("eileen   98.6  4e-07 (1 in 2,500,000)", "eileen  97.1  3e-05 (1 in 33,000)", True),
+        ("eileen   98.6", "eileen   80.1", False),
+        ("eileen   98.6", "ada      98.6", False),
+        ("group.png: 13 faces, 5 named", "group.png: 13 faces, 4 named", False),
+        ("group.png: 13 faces, 5 named", "group.png: 12 faces, 5 named", False),
+        ("refused: ...", "refused: whatever", True),
+        ("refused: ...", "done", False),
+        ("box 187, 90  0.92", "box 188, 91  0.90", True),
+        ("box 187, 90  0.92", "box 188, 91  0.52", False),
+        ("on 2026-05-04 09:30", "on 2031-11-22 22:45", True),
+        ("on 2026-05-04 09:30", "on that day", False),
+    ],
+)
+def test_what_counts_as_kept(promise: str, line: str, well: bool) -> None:
+    assert agrees(promise, line) is well
+
+
+def test_promised_lines_must_come_in_order() -> None:
+    assert first_missing(("a", "...", "b"), ["a", "x", "b"]) is None
+    assert first_missing(("b", "a"), ["a", "b"]) == "a"
+
+
+def prepare_readme(here: Path, data_dir: Path) -> str:
+    save_pictures(here / "out" / "portrait.png", here / "out" / "group.png")
+    link_models(data_dir, here / "out" / "data")
+    return ""
+
+
+def prepare_tutorial(here: Path, data_dir: Path) -> str:
+    link_models(data_dir, here / "first-faces" / "data")
+    return ""
+
+
+def prepare_offline(here: Path, data_dir: Path) -> str:
+    # This one installs, and the models of the other tests are not to be written to.
+    shutil.copytree((data_dir / "models").resolve(), here / "own" / "models")
+    return "export SAYSO_DATA=own"
+
+
+def prepare_folder(here: Path, data_dir: Path) -> str:
+    save_pictures(here / "pictures" / "portrait.png", here / "pictures" / "group.png")
+    return (
+        "sayso collections create club\n"
+        "sayso enroll club eileen pictures/portrait.png --purpose photo-delivery --evidence form"
+    )
+
+
+def prepare_runtime(here: Path, data_dir: Path) -> str:
+    save_pictures(here / "portrait.png", here / "group.png")
+    return ""
+
+
+RUN: dict[str, Callable[[Path, Path], str]] = {
+    "README.md": prepare_readme,
+    "docs/tutorial/first-faces.md": prepare_tutorial,
+    "docs/how-to/install-models-offline.md": prepare_offline,
+    "docs/how-to/annotate-a-folder.md": prepare_folder,
+    "docs/how-to/onnx-runtime.md": prepare_runtime,
+}
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_the_commands_of_a_page_do_what_it_says(
+    name: str, here: Path, data_dir: Path, environment: dict[str, str]
+) -> None:
+    before = RUN[name](here, data_dir)
+    run_page(REPOSITORY / name, here, environment, before=before)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/how-to/use-as-a-library.md"])
+def test_the_python_of_a_page_runs(name: str, here: Path, environment: dict[str, str]) -> None:
+    save_pictures(here / "ada.jpg", here / "party.jpg")
+    program = "\n".join(b.body for b in blocks(REPOSITORY / name) if b.info == "python")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=here,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert " ada " in f" {done.stdout} ".replace("\n", " ")
+
+
+def test_every_block_is_run_or_says_why_not() -> None:
+    for page in PAGES:
+        name = page.relative_to(REPOSITORY).as_posix()
+        for block in blocks(page):
+            if block.info.startswith("sh no-test"):
+                assert re.fullmatch(r"sh no-test: \S.*", block.info), f"{name}: {block.info}"
+            elif block.info.startswith(("sh", "bash", "console")):
+                assert block.runs, f"{name}: {block.info}"
+                assert name in RUN, f"{name} has commands that nothing runs"
+
+
+# --- the reference -----------------------------------------------------------------------------
+
+
+def test_the_reference_is_what_the_code_gives() -> None:
+    assert generate.stale() == [], "run: make docs"
+
+
+def test_a_stale_page_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate, "FOLDER", tmp_path)
+    assert generate.main([]) == 0
+    assert generate.stale(tmp_path) == []
+    (tmp_path / "cli.md").write_text("old")
+    (tmp_path / "errors.md").unlink()
+    assert generate.stale(tmp_path) == ["cli.md", "errors.md"]
+
+
+def test_the_check_writes_nothing_and_says_so_by_its_status() -> None:
+    before = {path: path.stat().st_mtime_ns for path in (DOCS / "reference").glob("*.md")}
+    done = subprocess.run(
+        [sys.executable, "-m", "docs.generate", "--check"], cwd=REPOSITORY, check=False
+    )
+    assert done.returncode == 0
+    assert before == {path: path.stat().st_mtime_ns for path in (DOCS / "reference").glob("*.md")}
+
+
+def reference(name: str) -> str:
+    return (DOCS / "reference" / name).read_text(encoding="utf-8")
+
+
+def commands(command: click.Command, name: str) -> Iterator[str]:
+    if isinstance(command, click.Group):
+        for child_name, child in command.commands.items():
+            yield from commands(child, f"{name} {child_name}")
+    else:
+        yield name
+
+
+def test_every_command_and_option_is_documented() -> None:
+    sections = dict(
+        re.findall(
+            r"^## (sayso .+?)\n(.*?)(?=^## |\Z)", reference("cli.md"), re.MULTILINE | re.DOTALL
+        )
+    )
+    assert set(sections) == set(commands(cli, "sayso"))
+    for name, section in sections.items():
+        command: click.Command = cli
+        for part in name.split()[1:]:
+            assert isinstance(command, click.Group)
+            command = command.commands[part]
+        for option in (each for each in command.params if isinstance(each, click.Option)):
+            assert f"`{option.opts[0]}" in section, f"{name} {option.opts[0]}"
+
+
+def test_every_error_is_documented() -> None:
+    page = reference("errors.md")
+    for name in errors.__all__:
+        assert f"| `{name}` |" in page
+
+
+def test_every_variable_that_the_code_reads_is_documented() -> None:
+    page = reference("settings.md")
+    for field in Settings.model_fields:
+        assert f"`SAYSO_{field.upper()}`" in page
+    for source in (REPOSITORY / "src").rglob("*.py"):
+        for variable in re.findall(r"SAYSO_[A-Z_]*[A-Z]", source.read_text(encoding="utf-8")):
+            assert f"`{variable}`" in page, f"{variable} of {source.name}"
+
+
+def test_every_public_name_is_documented() -> None:
+    page = reference("api.md")
+    for name in set(sayso.__all__) - {"SaysoError"}:
+        assert re.search(rf"^## sayso\.{name}$", page, re.MULTILINE), name
+
+
+def test_every_default_model_has_a_card() -> None:
+    for name, model in load_registry().items():
+        if model.default:
+            card = (DOCS / "model-cards" / f"{name}.md").read_text(encoding="utf-8")
+            assert f"`{name}`" in card
+            assert f"{model.size:,}" in card
+            assert model.licence in card
+
+
+# --- all pages ---------------------------------------------------------------------------------
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of the headings of a page, as GitHub makes them."""
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    kept = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
+    return {heading.replace(" ", "-") for heading in kept}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.is_relative_to(REPOSITORY), target
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in anchors(linked), target
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, waiting = set[Path](), [REPOSITORY / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in reached or page.suffix != ".md" or not page.exists():
+            continue
+        reached.add(page)
+        text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+        targets = re.findall(r"\]\(([^)\s#:]+)[^)\s:]*\)", text)
+        waiting.extend((page.parent / target).resolve() for target in targets)
+    assert set(PAGES) <= reached
+
+
+#: In pieces, so that this file names none either.
+_REGISTRIES = [
+    ".".join(parts)
+    for parts in (
+        ("pypi", "org"),
+        ("pythonhosted", "org"),
+        ("npmjs", "com"),
+        ("npmjs", "org"),
+        ("anaconda", "org"),
+        ("crates", "io"),
+        ("docker", "io"),
+        ("ghcr", "io"),
+    )
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_no_page_names_a_registry_or_somebodys_machine(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not [host for host in _REGISTRIES if host in text]
+    places = re.findall(r"(?<![\w.])/(?:home|root|work|tmp|Users|opt|mnt|srv|var)\b", text)
+    assert not places
