@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -42,10 +43,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def timed(tmp_path: Path, clock: Clock) -> Sayso:
-    app = Sayso(tmp_path, clock=clock)
-    app.create_collection("club")
-    return app
+def timed(tmp_path: Path, clock: Clock) -> Iterator[Sayso]:
+    with Sayso(tmp_path, clock=clock) as app:
+        app.create_collection("club")
+        yield app
 
 
 def test_a_consent_ends_at_its_instant(timed: Sayso, clock: Clock) -> None:
