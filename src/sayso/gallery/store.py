@@ -281,14 +281,10 @@ def _engine(path: Path, timeout: float) -> Engine:
     def connected(connection: sqlite3.Connection, _record: Any) -> None:
         # The driver must not begin transactions by itself; see "begun".
         connection.isolation_level = None
-        try:
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute(f"PRAGMA journal_size_limit={_WAL_LIMIT}")
-            connection.execute("PRAGMA foreign_keys=ON")
-            connection.execute("PRAGMA secure_delete=ON")
-        except BaseException:
-            connection.close()  # a damaged file: the pool has not heard of it yet
-            raise
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA journal_size_limit={_WAL_LIMIT}")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
