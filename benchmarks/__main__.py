@@ -25,13 +25,14 @@ def main() -> int:
     chosen = sys.argv[1:] or list(NAMES)
     if unknown := set(chosen) - set(NAMES):
         sys.exit(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    command = " ".join(["python -m benchmarks", *sys.argv[1:]]) if sys.argv[1:] else "make bench"
     kept = _sections() if set(chosen) != set(NAMES) else {}
     sections = [
         "# Benchmark results",
         "",
-        "Written by `make bench`; the pictures come from the folder that `SAYSO_TEST_DATA` names.",
-        "Ratios are of the same run on the same machine, and are what to trust; milliseconds move",
-        "with the machine.",
+        "Each section says the command that gave it; `make bench` gives them all. The pictures",
+        "come from the folder that `SAYSO_TEST_DATA` names. Ratios are of the same run on the",
+        "same machine, and are what to trust; milliseconds move with the machine.",
         "",
         f"Machine: {machine()}.",
         "Software: " + ", ".join(f"{name} {version(name)}" for name in _PACKAGES) + ".",
@@ -43,8 +44,9 @@ def main() -> int:
             continue
         started = time.monotonic()
         section = importlib.import_module(f"benchmarks.{name}").main()
-        if name != "search":  # which prints its own
-            print(section, flush=True)
+        title, _, rest = section.partition("\n")
+        section = f"{title}\n\nCommand: `{command}`.\n{rest}"
+        print(section, flush=True)
         print(f"({name}: {time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True)
         sections.append(section)
     RESULTS.write_text("\n".join(sections).rstrip() + "\n", "utf-8")

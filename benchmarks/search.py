@@ -140,7 +140,7 @@ def run(
 
 
 def main(*, hnsw: bool = False) -> str:
-    """Run, print and return the section for ``benchmarks/results.md``."""
+    """Run, and return the section for ``benchmarks/results.md``."""
     intro = (
         f"{DIMENSION}-dimensional unit vectors, top {TOP}, {usable_cores()} threads, medians of 9"
         " runs after warm-up. The ratio is that engine's time to ours."
@@ -158,10 +158,8 @@ def main(*, hnsw: bool = False) -> str:
         f" {row.slower:.1f} | {row.recall_1:.3f} | {row.recall_10:.3f} |"
         for row in run(hnsw=hnsw)
     ]
-    section = "\n".join(lines) + "\n"
-    print(section)
-    return section
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    main(hnsw="--hnsw" in sys.argv[1:])
+    print(main(hnsw="--hnsw" in sys.argv[1:]))
