@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.timing import machine
 
-NAMES = ("detection", "accuracy", "quality", "crowd", "search")
+NAMES = ("detection", "accuracy", "quality", "crowd", "search", "safeguards")
 RESULTS = Path(__file__).resolve().parent / "results.md"
 _PACKAGES = (
     "openvino", "onnxruntime", "opencv-python-headless", "dlib-bin", "faiss-cpu", "usearch",

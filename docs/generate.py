@@ -12,7 +12,17 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs.writers import api, cli, errors, json_documents, models, modes, settings, similarity
+from docs.writers import (
+    api,
+    cli,
+    errors,
+    events,
+    json_documents,
+    models,
+    modes,
+    settings,
+    similarity,
+)
 
 FOLDER = Path(__file__).resolve().parent / "reference"
 NOTE = "<!-- Written by `make docs` from the code. Edit the code, not this page. -->\n\n"
@@ -21,6 +31,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "api.md": api.page,
     "cli.md": cli.page,
     "errors.md": errors.page,
+    "events.md": events.page,
     "json.md": json_documents.page,
     "models.md": models.page,
     "modes.md": modes.page,

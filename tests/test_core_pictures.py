@@ -12,7 +12,13 @@ from PIL import Image
 
 from sayso.analyzer import Analyzer
 from sayso.core import PictureSource, Sayso
-from sayso.errors import AmbiguousFace, FaceTooPoor, NoFaceFound, UnreadablePicture
+from sayso.errors import (
+    AmbiguousFace,
+    FaceTooPoor,
+    LooksLikeAnother,
+    NoFaceFound,
+    UnreadablePicture,
+)
 from sayso.models.store import ModelStore
 from sayso.results import Consent
 from tests.gallery.synthetic import CONSENT, PURPOSE
@@ -88,7 +94,12 @@ def test_a_picture_enrols_once(app: Sayso, lfw: Path) -> None:
     again = app.enroll("club", subject="a", pictures=[picture.read_bytes()], consent=CONSENT)
     assert (first.enrolled, again.enrolled) == (1, 0)
     assert {p.face_id for p in first.pictures + again.pictures} == {app.faces("club", "a")[0].id}
-    assert app.enroll("club", subject="b", pictures=[picture], consent=CONSENT).enrolled == 1
+    with pytest.raises(LooksLikeAnother):
+        app.enroll("club", subject="b", pictures=[picture], consent=CONSENT)
+    told = app.enroll(
+        "club", subject="b", pictures=[picture], consent=CONSENT, allow_lookalike=True
+    )
+    assert told.enrolled == 1
     (face,) = app.faces("club", "a")
     assert face.box == first.pictures[0].box
     assert face.quality is not None

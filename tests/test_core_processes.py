@@ -61,7 +61,8 @@ _WRITER = (
 who = sys.argv[2]
 app.create_collection(who)
 for number in range(15):
-    enrol(app, [f"{who}-{number}", "both"], collection="club" if number else who, seed=number)
+    names = [f"{who}-{number}", "both"]
+    enrol(app, names, collection="club" if number else who, seed=number, allow_lookalike=True)
 print("done")
 """
 )

@@ -9,12 +9,15 @@ little differently from CPU to CPU. Counts of things must be exact. A block whos
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 import math
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +31,7 @@ from PIL import Image
 
 import sayso
 from sayso import errors
+from sayso.audit.events import EVENTS
 from sayso.cli.app import cli
 from sayso.demo import compose
 from sayso.models.registry import load_registry
@@ -220,6 +224,11 @@ def prepare_tutorial(here: Path, data_dir: Path) -> str:
     return ""
 
 
+def prepare_consent(here: Path, data_dir: Path) -> str:
+    link_models(data_dir, here / "consent" / "data")
+    return ""
+
+
 def prepare_offline(here: Path, data_dir: Path) -> str:
     # This one installs, and the models of the other tests are not to be written to.
     shutil.copytree((data_dir / "models").resolve(), here / "own" / "models")
@@ -234,6 +243,28 @@ def prepare_folder(here: Path, data_dir: Path) -> str:
     )
 
 
+def prepare_people(_here: Path, _data_dir: Path) -> str:
+    """A gallery of two people who agreed; it needs no models."""
+    return (
+        "export SAYSO_DATA=data\n"
+        "sayso collections create club\n"
+        "sayso consents add club ada --purpose photo-delivery --evidence form\n"
+        "sayso consents add club bob --purpose photo-delivery --evidence form"
+    )
+
+
+def prepare_request(here: Path, data_dir: Path) -> str:
+    return prepare_people(here, data_dir) + (
+        "\nsayso consents add club ada --purpose photo-delivery --purpose member-wall --evidence 2"
+    )
+
+
+def prepare_log(here: Path, data_dir: Path) -> str:
+    return prepare_people(here, data_dir) + (
+        "\nsayso audit head head.json\nsayso audit export log.jsonl"
+    )
+
+
 def prepare_runtime(here: Path, data_dir: Path) -> str:
     save_pictures(here / "portrait.png", here / "group.png")
     return ""
@@ -242,9 +273,14 @@ def prepare_runtime(here: Path, data_dir: Path) -> str:
 RUN: dict[str, Callable[[Path, Path], str]] = {
     "README.md": prepare_readme,
     "docs/tutorial/first-faces.md": prepare_tutorial,
+    "docs/tutorial/consent.md": prepare_consent,
     "docs/how-to/install-models-offline.md": prepare_offline,
     "docs/how-to/annotate-a-folder.md": prepare_folder,
     "docs/how-to/onnx-runtime.md": prepare_runtime,
+    "docs/how-to/back-up-and-restore.md": prepare_people,
+    "docs/how-to/answer-a-subjects-request.md": prepare_request,
+    "docs/how-to/rotate-the-master-key.md": prepare_people,
+    "docs/explanation/audit.md": prepare_log,
 }
 
 
@@ -337,6 +373,16 @@ def test_every_command_and_option_is_documented() -> None:
             assert f"`{option.opts[0]}" in section, f"{name} {option.opts[0]}"
 
 
+def test_every_event_and_its_fields_are_documented() -> None:
+    sections = dict(
+        re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", reference("events.md"), re.MULTILINE | re.DOTALL)
+    )
+    assert set(sections) >= set(EVENTS)
+    for kind, event in EVENTS.items():
+        for field in dataclasses.fields(event):
+            assert f"| `{field.name}` |" in sections[kind], f"{kind} {field.name}"
+
+
 def test_every_error_is_documented() -> None:
     page = reference("errors.md")
     for name in errors.__all__:
@@ -365,6 +411,70 @@ def test_every_default_model_has_a_card() -> None:
             assert f"`{name}`" in card
             assert f"{model.size:,}" in card
             assert model.licence in card
+
+
+# --- what is promised --------------------------------------------------------------------------
+
+GUARANTEES = DOCS / "explanation" / "guarantees.md"
+
+
+def promises(page: Path) -> list[list[str]]:
+    """The rows of the tables of promises, cell by cell."""
+    found, inside = [], False
+    for line in page.read_text(encoding="utf-8").splitlines():
+        inside = line.startswith("|") and (inside or line.startswith("| promise |"))
+        if inside and not line.startswith(("| promise |", "| --- ")):
+            found.append([cell.strip() for cell in line.strip("|").split("|")])
+    return found
+
+
+def defined(path: Path) -> set[str]:
+    """What a file has that can fail: names at the top of a module, or contracts of imports."""
+    if path.suffix == ".toml":
+        tools = tomllib.loads(path.read_text(encoding="utf-8"))["tool"]
+        return {contract["name"] for contract in tools["importlinter"]["contracts"]}
+    names: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    in_tests = path.is_relative_to(REPOSITORY / "tests")
+    return {name for name in names if not in_tests or name.startswith(("test_", "Test"))}
+
+
+def unkept(rows: list[list[str]]) -> list[str]:
+    """What is wrong with rows of promises: none that fails, or one that is not there."""
+    wrong = []
+    for promise, _, failing in rows:
+        named = re.findall(r"`([^`]+?)::([^`]+)`", failing)
+        if not named:
+            wrong.append(f"nothing would fail: {promise}")
+        for file, name in named:
+            path = REPOSITORY / file
+            if not path.is_file() or name not in defined(path):
+                wrong.append(f"{file} has no {name}")
+    return wrong
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    rows = promises(GUARANTEES)
+    assert len(rows) > 25
+    assert unkept(rows) == []
+
+
+@pytest.mark.parametrize(
+    ("failing", "wrong"),
+    [
+        ("`tests/test_docs.py::test_what_counts_as_kept`", []),
+        ("`tests/test_docs.py::agrees`", ["tests/test_docs.py has no agrees"]),
+        ("`tests/test_doks.py::test_x`", ["tests/test_doks.py has no test_x"]),
+        ("`pyproject.toml::no such contract`", ["pyproject.toml has no no such contract"]),
+        ("somebody would notice", ["nothing would fail: All is well"]),
+    ],
+)
+def test_a_promise_that_nothing_holds_is_found(failing: str, wrong: list[str]) -> None:
+    assert unkept([["All is well", "somehow", failing]]) == wrong
 
 
 # --- all pages ---------------------------------------------------------------------------------

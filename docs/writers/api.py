@@ -10,7 +10,8 @@ from typing import Any, get_args
 
 import sayso
 from docs.writers.markdown import prose
-from sayso import results
+from sayso import callers, results
+from sayso.audit import heads, verification
 from sayso.vision import detections, picture, types
 
 _INTRODUCTION = """\
@@ -26,6 +27,7 @@ _LONGEST_LINE = 96
 
 _MAIN: tuple[tuple[str, Any], ...] = (
     ("sayso.open", sayso.open),
+    ("sayso.restore", sayso.restore),
     ("sayso.Sayso", sayso.Sayso),
     ("sayso.Analyzer", sayso.Analyzer),
     ("sayso.Consent", sayso.Consent),
@@ -33,6 +35,11 @@ _MAIN: tuple[tuple[str, Any], ...] = (
     ("sayso.Analysis", sayso.Analysis),
     ("sayso.Face", sayso.Face),
     ("sayso.Quality", sayso.Quality),
+    ("sayso.callers.Action", callers.Action),
+    ("sayso.callers.Caller", callers.Caller),
+    ("sayso.audit.heads.Head", heads.Head),
+    ("sayso.audit.verification.Verification", verification.Verification),
+    ("sayso.audit.verification.Problem", verification.Problem),
     ("sayso.vision.detections.Detections", detections.Detections),
     ("sayso.vision.types.Mode", types.Mode),
     ("sayso.vision.picture.PictureLimits", picture.PictureLimits),
@@ -68,17 +75,18 @@ def _section(name: str, thing: Any) -> str:
 
 
 def _members(thing: type) -> Iterator[tuple[str, Any]]:
-    """Yield what a class defines for others, in the order of its source."""
+    """Yield what a class and those that it is made of define, in the order of their sources."""
     fields = (
         {field.name for field in dataclasses.fields(thing)}
         if dataclasses.is_dataclass(thing)
         else set()
     )
-    for name, member in vars(thing).items():
-        if name.startswith("_") or name in fields:
-            continue
-        if isinstance(member, property | classmethod) or inspect.isfunction(member):
-            yield name, member
+    for part in (each for each in thing.__mro__ if each.__module__.startswith("sayso.")):
+        for name, member in vars(part).items():
+            if name.startswith("_") or name in fields:
+                continue
+            if isinstance(member, property | classmethod) or inspect.isfunction(member):
+                yield name, member
 
 
 def _member(owner: type, name: str, member: Any) -> str:

@@ -12,10 +12,30 @@ from typing import Any
 import numpy as np
 
 from docs.writers.markdown import code, table
-from sayso.cli import collections, consents, documents, enroll, gallery, models, subjects
+from sayso.audit.chain import write_body
+from sayso.audit.coding import to_fields
+from sayso.audit.events import ConsentRecorded, Event, FacesEnrolled, Found, PictureSearched
+from sayso.audit.heads import Head
+from sayso.audit.log import Entry, Who
+from sayso.audit.verification import Problem, Verification
+from sayso.cli import (
+    audit,
+    collections,
+    consents,
+    documents,
+    enroll,
+    gallery,
+    keys,
+    models,
+    purposes,
+    report,
+    subjects,
+)
+from sayso.gallery.times import microseconds
 from sayso.models.registry import load_registry
 from sayso.models.store import ModelStatus
 from sayso.results import (
+    AccessKey,
     Candidate,
     Collection,
     ConsentRecord,
@@ -23,8 +43,10 @@ from sayso.results import (
     Enrolment,
     EvidenceFile,
     PictureEnrolment,
+    Purpose,
     RecognizedFace,
     Subject,
+    SubjectReport,
     Tombstone,
 )
 from sayso.vision.types import Face, Quality
@@ -42,18 +64,63 @@ meaning.
 
 #: What each field means, wherever it stands. A field without a line here fails the generator.
 _MEANINGS = {
+    "actions": "what the key may do",
+    "actor": "who did it; of an access key, whose it is",
+    "attestation": "the statement of how consent is collected, or null",
+    "by_default": "whether nobody declared the purpose, and the first consent to it did",
+    "bytes": "size of the backup",
+    "collections": "those that the key is good for; null for all",
+    "created_by": "who made the key",
+    "declared": "when the purpose was first declared",
+    "declared_by": "who wrote the notice that is in force",
+    "ends": "when it ends for each purpose, unless withdrawn before",
+    "entries": "how many entries of the audit log",
+    "entry": "the entry as it was hashed and signed",
+    "event": "the kind of event",
+    "events": "how many entries of the audit log the backup has",
+    "expires": "when the key ends, or null",
+    "fingerprint": "16 hex digits that tell the master key from others",
+    "from_picture": "false where a ready template was enrolled",
+    "hash": "of the entry, 64 hex digits",
+    "head": "the last entry, as a head; null where there is none or it cannot be told",
+    "history": "what else was done to the subject, the oldest first",
+    "idle_days": "a consent ends so many days after the last contact",
+    "key_file": "where the master key is",
+    "keyring": "where the keyring was copied to",
+    "last_interaction": "when the person was last in touch",
+    "max_days": "a consent ends so many days after it was given; null for no such limit",
+    "met": "when the purpose was met, or null",
+    "notes": "what the result stands on",
+    "notice": "what people are told; in a report, what this one was told",
+    "notice_version": "1 for the first text, and one more for each other",
+    "notices": "the version of the notice that was agreed to, for each purpose",
+    "number": "of the entry, from 1; of a problem, null where it is no one entry's",
+    "ok": "whether there is no problem",
+    "problems": "what is not as it was written, at most 100",
+    "public_key": "the Ed25519 key that verifies the log, 64 hex digits",
+    "purpose": "a purpose's name; of an entry, what was searched for, or null",
+    "reason": "asked, withdrawn, expired, collection (deleted) or restore",
+    "revoked": "when the key was revoked, or null",
+    "sayso-audit-head": "1, the version of this form",
+    "searches": "every search that found the subject, the oldest first",
+    "secret": "shown by `keys create` and never again",
+    "signature": "of the hash, Ed25519, 128 hex digits",
+    "similarities": "of the faces that were found to be the subject's, best first; else empty",
+    "time": "when: ISO 8601, UTC",
+    "what": "what was done in words, for the person; of a problem, what is wrong",
     "a": "the first picture and the face that was compared",
     "b": "the second picture and the face that was compared",
     "box": "x1, y1, x2, y2 in pixels of the upright picture; may leave it; null for an imported "
     "template or a picture that enrolled nobody",
     "collection": "the collection's name",
     "consent": "id of the consent that it was enrolled on",
-    "consents": "how many consents there were",
+    "consents": "how many consents there were; in a report, what was agreed to",
     "cosine": "the raw score of the recogniser, -1 to 1",
     "created": "when it was made: ISO 8601, UTC",
     "default": "whether the first command that needs it fetches it",
     "enrolled": "how many faces are new (enroll), or the enrolled faces (subjects show)",
-    "erased": "when the subject was erased",
+    "erased": "of a tombstone, when; of a purpose that is met, the tombstones; of a restoration, "
+    "how many did not come back",
     "erased_subjects": "how many subjects were erased with the collection",
     "error": "why the picture enrolled nobody, or null",
     "evidence": "the text that was given, or the name and sha256 of a document",
@@ -61,14 +128,15 @@ _MEANINGS = {
     "purpose covers, would be expected to score at least this high; null when unknown",
     "face": "a face, as in pictures",
     "face_id": "id of the face in the gallery, or null",
-    "faces": "the faces of a picture, best detection first; elsewhere how many",
+    "faces": "the faces of a picture, best detection first; in a report, what is held; "
+    "elsewhere how many",
     "false_match_rate": "upper bound on the share of pairs of strangers that score at least as "
     "high",
-    "file": "name of the document",
+    "file": "name of the document of evidence, or of the file that was written or read",
     "from": "when the consent begins",
     "given": "when the subject agreed",
     "height": "of a picture in pixels; in a quality, of the box in pixels",
-    "id": "a random id that stays the same",
+    "id": "an id that stays the same, and is random",
     "kind": "detector or recogniser",
     "landmarks": "left eye, right eye, nose tip, left and right mouth corner as seen in the "
     "picture, each x, y in pixels",
@@ -79,7 +147,8 @@ _MEANINGS = {
     "pictures": "what became of each picture, in the order given",
     "pitch": "degrees; positive when the face looks up",
     "policy_version": "the text that was agreed to, or null",
-    "purposes": "of a consent, all of its purposes; of a subject, those that a live consent covers",
+    "purposes": "of a consent, all of its purposes; of a subject, those that a live consent "
+    "covers; of a collection, those that were declared",
     "quality": "how fit the face is to recognise somebody by; in `enrolled`, overall only",
     "overall": "0 to 100; orders faces by how well they recognise",
     "recorded": "when the consent was recorded",
@@ -113,6 +182,7 @@ _MEANINGS = {
 _DATA = {"photo-delivery"}
 
 _NUMBERS = re.compile(r"\[[-\d.,\s]+\]")
+_LOCAL = re.compile(r"On .+? at \d\d:\d\d ")
 _PAIRS = re.compile(r"\[(?:\s*\[[-\d., ]+\],?)+\s*\]")
 
 _TIME = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
@@ -139,7 +209,39 @@ _MATCH = RecognizedFace(
     _FACE,
     Candidate("ada", _IDS[0], similarity=97.5, cosine=0.71, expected_false_matches=4e-07),
 )
-_TOMBSTONE = Tombstone(_IDS[3], "club", created=_TIME, erased=_TIME, faces=1, consents=1)
+_TOMBSTONE = Tombstone(
+    _IDS[3], "club", created=_TIME, erased=_TIME, faces=1, consents=1, reason="withdrawn"
+)
+_FINGERPRINT = "9f86d081884c7d65"
+_SUBJECT = Subject(_IDS[1], "club", "ada", _TIME, 1, ("photo-delivery",))
+_ENROLLED = EnrolledFace(_IDS[0], "ada", _IDS[2], "sface-2021dec", _VERSION, _FACE.box, 81.5, _TIME)
+_PURPOSE = Purpose(
+    id=_IDS[3],
+    collection="club",
+    name="photo-delivery",
+    version=1,
+    notice="We find you in photographs of club evenings.",
+    max_days=365,
+    idle_days=1095,
+    by_default=False,
+    declared=_TIME,
+    declared_by="user:ada",
+    met=None,
+)
+_KEY = AccessKey(
+    id="SAYSMFRGGZDFMZTWQ2LK",
+    actor="program:gate",
+    purpose="photo-delivery",
+    actions=("search",),
+    collections=("club",),
+    attestation=None,
+    created=_TIME,
+    created_by="user:ada",
+    expires=None,
+    revoked=None,
+)
+_HEAD = Head(7, _SHA256, _SHA256 * 2, _SHA256, _TIME)
+_SEARCHED = PictureSearched("club", _SHA256, 13, 80, (Found(_IDS[1], 97.5),))
 
 
 def page() -> str:
@@ -182,27 +284,25 @@ def _samples() -> Iterator[tuple[str, str, Any]]:
     collection = Collection("club", _TIME, "sface-2021dec", _VERSION, 128, 1, 1)
     yield (
         "Collection",
-        "`sayso collections create` and `show`; `list` prints an array of these.",
-        collections._document(collection),
+        "`sayso collections show`; `create` prints it without `purposes`, `list` an array of them.",
+        {**collections._document(collection), "purposes": ["photo-delivery"]},
     )
     yield (
         "Deleted collection",
         "`sayso collections delete`.",
         {"collection": "club", "erased_subjects": 1},
     )
-    subject = subjects._document(Subject(_IDS[1], "club", "ada", _TIME, 1, ("photo-delivery",)))
-    enrolled = EnrolledFace(
-        _IDS[0], "ada", _IDS[2], "sface-2021dec", _VERSION, _FACE.box, 81.5, _TIME
-    )
+    subject = subjects._document(_SUBJECT)
     yield (
         "Subject",
         "`sayso subjects show`; `list` prints an array of these without `enrolled`.",
-        {**subject, "enrolled": [subjects._face_document(enrolled)]},
+        {**subject, "enrolled": [subjects._face_document(_ENROLLED)]},
     )
-    yield "Tombstone", "`sayso subjects erase`.", gallery.tombstone_document(_TOMBSTONE)
+    tombstone = gallery.tombstone_document(_TOMBSTONE)
+    yield "Tombstone", "`sayso subjects erase`; `subjects sweep` prints an array.", tombstone
     yield (
         "Consent",
-        "`sayso consents add`; `list` prints an array of these.",
+        "`sayso consents add`; `list` and `interaction` print an array of these.",
         consents._document(_consent()),
     )
     yield (
@@ -212,8 +312,76 @@ def _samples() -> Iterator[tuple[str, str, Any]]:
             "collection": "club",
             "subject": "ada",
             "withdrawn": ["photo-delivery"],
-            "tombstone": gallery.tombstone_document(_TOMBSTONE),
+            "tombstone": tombstone,
         },
+    )
+    yield (
+        "Report",
+        "`sayso subjects report`; `consents` has an element for each purpose of each consent.",
+        _in_utc(report._document(_report())),
+    )
+    yield (
+        "Purpose",
+        "`sayso purposes declare`; `list` prints an array of these.",
+        purposes._document(_PURPOSE),
+    )
+    yield (
+        "Purpose that is met",
+        "`sayso purposes met`.",
+        {"collection": "club", "purpose": "photo-delivery", "erased": [tombstone]},
+    )
+    yield from _keeping()
+
+
+def _keeping() -> Iterator[tuple[str, str, Any]]:
+    yield (
+        "Access key",
+        "`sayso keys create`; `revoke` prints the same, and `list` an array, without `secret`.",
+        {**keys._document(_KEY), "secret": "told this once"},
+    )
+    entry = {"fingerprint": _FINGERPRINT, "subjects": 1}
+    yield "Keyring", "`sayso keyring show`.", {**entry, "key_file": "data/master.key"}
+    yield (
+        "Rotation of the master key",
+        "`sayso keyring rotate`; `key_file` is what `--to` named, or null.",
+        {"fingerprint": _FINGERPRINT, "key_file": None},
+    )
+    yield "Copy of the keyring", "`sayso keyring copy`.", {"file": "keyring.sqlite", **entry}
+    yield (
+        "Entry of the audit log",
+        "`sayso audit tail` prints an array of these; in `entry` is [an event](events.md).",
+        audit._document(_entry(_SEARCHED)),
+    )
+    problem = Problem(3, "its hash is not that of its content")
+    note = "checked with the public key of the saved head"
+    yield (
+        "Verification",
+        "`sayso audit verify`.",
+        audit._result(Verification(7, _HEAD, (problem,), (note,))),
+    )
+    yield (
+        "Head of the audit log",
+        "`sayso audit head`, also in the file it writes.",
+        _HEAD.document(),
+    )
+    yield "Export", "`sayso audit export FILE`.", {"file": "log.jsonl", "entries": 7}
+    yield (
+        "Backup",
+        "`sayso backup`; `keyring` is null where the keyring was not copied.",
+        {
+            "file": "club.backup",
+            "bytes": 213071,
+            "subjects": 1,
+            "faces": 1,
+            "events": 7,
+            "keyring": "keyring.sqlite",
+            "fingerprint": _FINGERPRINT,
+        },
+    )
+    yield (
+        "Restoration",
+        "`sayso restore`; `erased` is how many of the backup's subjects did not come back.",
+        {"file": "club.backup", "subjects": 1, "faces": 1, "erased": 0},
     )
     yield (
         "Models",
@@ -239,8 +407,37 @@ def _consent() -> ConsentRecord:
         until=None,
         recorded=_TIME,
         recorded_by="user:ada",
+        last_interaction=_TIME,
+        ends={"photo-delivery": _TIME.replace(year=2029)},
+        notices={"photo-delivery": 1},
         withdrawn={},
     )
+
+
+def _report() -> SubjectReport:
+    enrolled = FacesEnrolled("club", _IDS[1], _IDS[2], (_IDS[0],), (_SHA256,))
+    recorded = ConsentRecorded("club", _IDS[1], _IDS[2], ("photo-delivery",), None)
+    return SubjectReport(
+        subject=_SUBJECT,
+        faces=(_ENROLLED,),
+        consents=(_consent(),),
+        notices={("photo-delivery", 1): _PURPOSE.notice},
+        entries=tuple(map(_entry, (recorded, enrolled, _SEARCHED))),
+    )
+
+
+def _in_utc(document: dict[str, Any]) -> dict[str, Any]:
+    """Put one time for the local ones in the sentences, which differ from machine to machine."""
+    for told in (*document["searches"], *document["history"]):
+        told["what"] = _LOCAL.sub("On 4 May 2026 at 09:30 ", told["what"])
+    return document
+
+
+def _entry(event: Event) -> Entry:
+    purpose = "photo-delivery" if event is _SEARCHED else None
+    who = Who("user:ada", None, purpose)
+    body = write_body(7, microseconds(_TIME), _SHA256, who, event.kind, to_fields(event))
+    return Entry(7, _TIME, who.actor, None, purpose, event, body, _SHA256, _SHA256 * 2)
 
 
 def _fields(sample: Any) -> Iterator[str]:
@@ -248,7 +445,8 @@ def _fields(sample: Any) -> Iterator[str]:
         for name, value in sample.items():
             if name not in _DATA:
                 yield name
-            yield from _fields(value)
+            if name != "entry":  # each kind of event has its own
+                yield from _fields(value)
     elif isinstance(sample, list):
         for value in sample:
             yield from _fields(value)

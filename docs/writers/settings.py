@@ -22,6 +22,8 @@ that cannot be used is refused, with the variable and the value in the message.
 _DEFAULTS = {
     "data": "`sayso` in the folder that your system keeps for a user's data",
     "model_dir": "not set",
+    "key_file": "`master.key` beside the keyring",
+    "keyring_dir": "the data folder",
     "threads": "all cores",
     "max_picture_bytes": f"{PictureLimits().max_bytes:,}",
     "max_picture_pixels": f"{PictureLimits().max_pixels:,}",
@@ -37,7 +39,7 @@ OTHERS = {
 def page() -> str:
     """Return the page."""
     rows = [
-        (code(variable(name)), _values(field), _default(name, field), field.description or "")
+        (code(variable(name)), _values(name, field), _default(name, field), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
     rows += [(code(name), "1", "not set", meaning) for name, meaning in OTHERS.items()]
@@ -58,14 +60,14 @@ def _default(name: str, field: FieldInfo) -> str:
     return _DEFAULTS[name] if name in _DEFAULTS else code(str(field.default))
 
 
-def _values(field: FieldInfo) -> str:
+def _values(name: str, field: FieldInfo) -> str:
     choices = [choice for choice in _leaves(field.annotation) if isinstance(choice, str)]
     if choices:
         return ", ".join(code(choice) for choice in choices)
     least = next((m.ge for m in field.metadata if isinstance(m, Ge)), None)
     most = next((m.le for m in field.metadata if isinstance(m, Le)), None)
     if least is None:
-        return "a folder"
+        return "a file" if name.endswith("_file") else "a folder"
     return f"{least} to {most:,}" if isinstance(most, int) else f"a number from {least}"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sayso.analyzer import Analyzer
-    from sayso.core import Sayso, open  # noqa: A004 - sayso.open() reads well
+    from sayso.core import Sayso, open, restore  # noqa: A004 - sayso.open() reads well
     from sayso.errors import SaysoError
     from sayso.gallery.types import Consent
     from sayso.vision.types import Analysis, Face, Picture, Quality
@@ -30,6 +30,7 @@ _HOME = {
     "Sayso": "sayso.core",
     "SaysoError": "sayso.errors",
     "open": "sayso.core",
+    "restore": "sayso.core",
 }
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Sayso",
     "SaysoError",
     "open",
+    "restore",
 ]
 
 

@@ -2,22 +2,33 @@
 
 ``enrol_pictures`` and ``enrol_templates`` run inside the core's change. Both go through ``_leave``,
 where the collection is pinned to its model and a consent is required.
+
+No bystanders: only the largest face of a picture is enrolled; and none that is more like another
+enrolled subject than like the one it is given for, unless the caller says that it is so.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sayso.errors import AmbiguousFace, EnrolmentError, FaceTooPoor, NoFaceFound, SaysoError
+from sayso.errors import (
+    AmbiguousFace,
+    EnrolmentError,
+    FaceTooPoor,
+    LooksLikeAnother,
+    NoFaceFound,
+    SaysoError,
+)
 from sayso.gallery import collections, consents, faces, subjects
 from sayso.gallery.collections import Pinned
 from sayso.gallery.consents import EnrolmentGrant
 from sayso.gallery.store import Change
+from sayso.gallery.subjects import Known
 from sayso.results import Consent, Enrolment, PictureEnrolment
 from sayso.vision.types import Analysis, Face
 
@@ -42,12 +53,19 @@ class Version:
 class Terms:
     """On what an enrolment rests: what made the templates, the consent, and who enrols.
 
-    ``consent`` is None when one on record must do.
+    ``consent`` is None when one on record must do, to the ``purpose`` if there is one; it is
+    ``attested`` when nobody gave it for this very subject.
+    ``most_alike`` gives for each template the key of the enrolled subject who is so similar that
+    they count as a match, or None; ``allow_lookalike`` enrols even those that are of another.
     """
 
     version: Version
     consent: Consent | None
     actor: str
+    purpose: str | None
+    most_alike: Callable[[NDArray[np.float32]], list[int | None]]
+    allow_lookalike: bool = False
+    attested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +79,21 @@ class Chosen:
     template: NDArray[np.float32]
     digest: str
     faces: int
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What an enrolment did, for the audit log.
+
+    ``faces`` has the ids of the new faces, ``digests`` the sha256 of their pictures, in hex, and
+    ``lookalikes`` the ids of other subjects who were more alike, where that was allowed.
+    """
+
+    subjects: tuple[Known, ...]
+    grant: EnrolmentGrant
+    faces: tuple[str, ...]
+    digests: tuple[str, ...] = ()
+    lookalikes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,29 +154,97 @@ def enrol_pictures(
     subject: str,
     pictures: Sequence[tuple[str, Chosen | Rejected]],
     terms: Terms,
-) -> Enrolment:
+) -> tuple[Enrolment, Enrolled]:
     """Enrol what was chosen of named pictures as one subject's, each picture once.
 
     At least one picture must have a chosen face. Raises CollectionNotFound, InvalidName,
-    ConsentRequired, ModelConflict.
+    ConsentRequired, PurposeNotDeclared, ModelConflict, and LooksLikeAnother when no picture is
+    left.
     """
     found = {p.digest: p for _, p in pictures if isinstance(p, Chosen)}
     pinned = collections.find(change.connection, collection)
-    dimension = len(next(iter(found.values())).template)
-    keys, grant = _leave(change, pinned, [subject], dimension, terms)
-    key = keys[subject]
-    known = faces.enrolled_pictures(change.connection, key, list(found))
-    new = [chosen for digest, chosen in found.items() if digest not in known]
+    templates = np.array([p.template for p in found.values()], np.float32)
+    people, grant = _leave(change, pinned, [subject], templates.shape[1], terms)
+    known = people[subject]
+    enrolled = faces.enrolled_pictures(change, known, list(found))
+    others = dict(zip(found, _others(terms, [known] * len(found), templates), strict=True))
+    refused = set() if terms.allow_lookalike else {d for d in others if others[d] is not None}
+    refused -= set(enrolled)
+    if len(refused) == len(found):
+        raise LookalikeFound(
+            _looks_like_another(subject), _ids(change, [others[d] for d in refused])
+        )
+    new = [d for d in found if d not in enrolled and d not in refused]
     ids = faces.insert_faces(
         change,
         pinned,
         grant,
-        subjects=[key] * len(new),
-        templates=np.array([c.template for c in new], np.float32).reshape(len(new), dimension),
+        subjects=[known] * len(new),
+        templates=np.array([found[d].template for d in new], np.float32).reshape(
+            len(new), templates.shape[1]
+        ),
         template_version=terms.version.template_version,
-        origins=[faces.Origin(c.face.box, c.face.quality.overall, c.digest) for c in new],
+        origins=[faces.Origin(found[d].face.box, found[d].face.quality.overall, d) for d in new],
     )
-    fresh = dict(zip((chosen.digest for chosen in new), ids, strict=True))
+    outcomes = _outcomes(
+        pictures, dict(zip(new, ids, strict=True)), enrolled, refused, _looks_like_another(subject)
+    )
+    consent_id = consents.id_of(change.connection, grant.consents[known.key])
+    done = Enrolled((known,), grant, tuple(ids), tuple(new), _ids(change, [others[d] for d in new]))
+    return Enrolment(collection, subject, consent_id, outcomes), done
+
+
+def enrol_templates(
+    change: Change,
+    collection: str,
+    names: Sequence[str],
+    templates: NDArray[np.float32],
+    terms: Terms,
+) -> Enrolled:
+    """Enrol templates, float32 (n, d); row i is of the subject ``names[i]``; all or none.
+
+    Templates of one call are not compared with each other. Raises CollectionNotFound, InvalidName,
+    ConsentRequired, PurposeNotDeclared, ModelConflict, EnrolmentError, LooksLikeAnother.
+    """
+    if len(names) != len(templates):
+        raise EnrolmentError(f"{len(names)} subjects were named for {len(templates)} templates")
+    pinned = collections.find(change.connection, collection)
+    people, grant = _leave(change, pinned, names, templates.shape[1], terms)
+    subjects_of = [people[name] for name in names]
+    others = _others(terms, subjects_of, templates)
+    alike = [i for i, other in enumerate(others) if other is not None]
+    if alike and not terms.allow_lookalike:
+        raise LookalikeFound(
+            f"template {alike[0]}: {_looks_like_another(names[alike[0]])}",
+            _ids(change, [others[alike[0]]]),
+        )
+    ids = faces.insert_faces(
+        change,
+        pinned,
+        grant,
+        subjects=subjects_of,
+        templates=templates,
+        template_version=terms.version.template_version,
+    )
+    return Enrolled(tuple(people.values()), grant, tuple(ids), lookalikes=_ids(change, others))
+
+
+class LookalikeFound(LooksLikeAnother):
+    """Like LooksLikeAnother, with the ids of the others for the audit log: nobody is told them."""
+
+    def __init__(self, message: str, others: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.others = others
+
+
+def _outcomes(
+    pictures: Sequence[tuple[str, Chosen | Rejected]],
+    fresh: dict[str, str],
+    known: dict[str, str],
+    refused: set[str],
+    reason: str,
+) -> tuple[PictureEnrolment, ...]:
+    """Tell what became of each picture; ``fresh`` and ``known`` are face ids by digest."""
     outcomes: list[PictureEnrolment] = []
     seen = set(known)
     for name, picture in pictures:
@@ -151,6 +252,10 @@ def enrol_pictures(
             outcomes.append(PictureEnrolment(name, picture.faces, error=picture.error))
             continue
         digest = picture.digest
+        if digest in refused:
+            error = LooksLikeAnother(reason)
+            outcomes.append(PictureEnrolment(name, picture.faces, error=error))
+            continue
         outcomes.append(
             PictureEnrolment(
                 name,
@@ -162,37 +267,32 @@ def enrol_pictures(
             )
         )
         seen.add(digest)  # the same picture twice in one call: the second is a repetition
-    consent_id = consents.id_of(change.connection, grant.consents[key])
-    return Enrolment(collection, subject, consent_id, tuple(outcomes))
+    return tuple(outcomes)
 
 
-def enrol_templates(
-    change: Change,
-    collection: str,
-    names: Sequence[str],
-    templates: NDArray[np.float32],
-    terms: Terms,
-) -> int:
-    """Enrol templates, float32 (n, d); row i is of the subject ``names[i]``; return n.
+def _others(
+    terms: Terms, people: Sequence[Known], templates: NDArray[np.float32]
+) -> list[int | None]:
+    """Return for each template the key of whoever is more alike than its own subject."""
+    if not len(templates):
+        return []
+    alike = terms.most_alike(templates)
+    return [
+        None if other == subject.key else other
+        for other, subject in zip(alike, people, strict=True)
+    ]
 
-    Raises CollectionNotFound, InvalidName, ConsentRequired, ModelConflict, EnrolmentError.
-    """
-    if len(names) != len(templates):
-        raise EnrolmentError(f"{len(names)} subjects were named for {len(templates)} templates")
-    pinned = collections.find(change.connection, collection)
-    if not len(names):
-        return 0
-    dimension = templates.shape[1]
-    keys, grant = _leave(change, pinned, names, dimension, terms)
-    ids = faces.insert_faces(
-        change,
-        pinned,
-        grant,
-        subjects=[keys[name] for name in names],
-        templates=templates,
-        template_version=terms.version.template_version,
+
+def _looks_like_another(subject: str) -> str:
+    return (
+        f"the face is more like another enrolled subject than like {subject!r}: check whose it is, "
+        "and tell to enrol it all the same if it is theirs (--allow-lookalike)"
     )
-    return len(ids)
+
+
+def _ids(change: Change, keys: Iterable[int | None]) -> tuple[str, ...]:
+    wanted = sorted({key for key in keys if key is not None})
+    return tuple(subjects.ids(change.connection, wanted))
 
 
 def _leave(
@@ -201,12 +301,18 @@ def _leave(
     names: Iterable[str],
     dimension: int,
     terms: Terms,
-) -> tuple[dict[str, int], EnrolmentGrant]:
+) -> tuple[dict[str, Known], EnrolmentGrant]:
     version = terms.version
     collections.pin(change, pinned, version.model, version.template_version, dimension)
-    keys = subjects.find_or_create(change, pinned, names)
-    return keys, consents.require_enrolment_consent(
-        change, pinned, keys, terms.consent, terms.actor
+    people = subjects.find_or_create(change, pinned, names)
+    return people, consents.require_enrolment_consent(
+        change,
+        pinned,
+        list(people.values()),
+        terms.consent,
+        terms.actor,
+        terms.purpose,
+        terms.attested,
     )
 
 

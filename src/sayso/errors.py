@@ -17,6 +17,15 @@
     │       ├── ModelMismatch     sha256 or size is not the registered one
     │       ├── ModelSourceError  no source could deliver the file
     │       └── ModelFolderError  the folder cannot be written or read
+    ├── AccessDenied              the caller may not do that; says which right is missing
+    │   └── UnknownKey            no such access key, a wrong secret, expired or revoked
+    ├── KeyringError
+    │   ├── KeyringUnavailable    it cannot be opened, read or written
+    │   ├── MasterKeyMissing      the file with the master key is not where it should be
+    │   ├── MasterKeyWrong        that master key did not wrap this keyring
+    │   └── SealBroken            what was sealed was changed, or another key sealed it
+    ├── AuditError                the audit log cannot be read for what it is
+    ├── BackupError               the backup cannot be made or restored
     └── GalleryError
         ├── InvalidName           of a collection, subject or purpose
         ├── CollectionExists
@@ -24,12 +33,15 @@
         ├── SubjectNotFound
         ├── ConsentNotFound
         ├── ConsentRequired       no live consent covers what was asked
+        ├── PurposeNotDeclared    the collection declares its purposes, and not this one
+        ├── KeyNotFound           there is no access key of that id
         ├── ModelConflict         templates of another model than the collection's
         ├── StoreUnavailable      the store cannot be opened, read or written
         └── EnrolmentError
             ├── NoFaceFound       no face in the picture
             ├── FaceTooPoor       the face is too poor to recognise by
-            └── AmbiguousFace     several faces are equally likely meant
+            ├── AmbiguousFace     several faces are equally likely meant
+            └── LooksLikeAnother  the face is more like another enrolled subject
 
 A message says what was wrong, with what value, and what to do about it.
 """
@@ -73,6 +85,42 @@ class ModelFolderError(ModelStoreError):
     """The models folder cannot be read or written."""
 
 
+class AccessDenied(SaysoError):
+    """The caller has no right to do what was asked."""
+
+
+class UnknownKey(AccessDenied):
+    """There is no such access key, its secret is another, or it has expired or been revoked."""
+
+
+class KeyringError(SaysoError):
+    """The keys that the gallery is encrypted with cannot be used."""
+
+
+class KeyringUnavailable(KeyringError):
+    """The keyring cannot be opened, read or written."""
+
+
+class MasterKeyMissing(KeyringError):
+    """The file with the master key is not there or cannot be read."""
+
+
+class MasterKeyWrong(KeyringError):
+    """The master key is not the one that this keyring is wrapped by."""
+
+
+class SealBroken(KeyringError):
+    """What was sealed was changed since, or was sealed by another key."""
+
+
+class AuditError(SaysoError):
+    """A log, or the head of one, is not what it should be."""
+
+
+class BackupError(SaysoError):
+    """A backup cannot be made or restored."""
+
+
 class GalleryError(SaysoError):
     """What was asked of the gallery cannot be done."""
 
@@ -101,6 +149,14 @@ class ConsentRequired(GalleryError):
     """No live consent of the subject covers what was asked."""
 
 
+class PurposeNotDeclared(GalleryError):
+    """The collection declares its purposes, and this is none of them, or it was met."""
+
+
+class KeyNotFound(GalleryError):
+    """There is no access key of that id."""
+
+
 class ModelConflict(GalleryError):
     """Templates of one model were offered to a collection of another."""
 
@@ -125,8 +181,15 @@ class AmbiguousFace(EnrolmentError):
     """Several faces are equally likely to be the subject's."""
 
 
+class LooksLikeAnother(EnrolmentError):
+    """The face is more like another enrolled subject than like the one it was given for."""
+
+
 __all__ = [
+    "AccessDenied",
     "AmbiguousFace",
+    "AuditError",
+    "BackupError",
     "CollectionExists",
     "CollectionNotFound",
     "ConsentNotFound",
@@ -135,6 +198,12 @@ __all__ = [
     "FaceTooPoor",
     "GalleryError",
     "InvalidName",
+    "KeyNotFound",
+    "KeyringError",
+    "KeyringUnavailable",
+    "LooksLikeAnother",
+    "MasterKeyMissing",
+    "MasterKeyWrong",
     "ModelConflict",
     "ModelError",
     "ModelFileError",
@@ -146,11 +215,14 @@ __all__ = [
     "NoFaceFound",
     "PictureError",
     "PictureTooLarge",
+    "PurposeNotDeclared",
     "RuntimeMissing",
     "SaysoError",
+    "SealBroken",
     "StoreUnavailable",
     "SubjectNotFound",
     "TooManyFaces",
+    "UnknownKey",
     "UnknownModel",
     "UnreadablePicture",
     "UnsupportedPicture",

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sayso.audit.log import Entry
 from sayso.errors import SaysoError
 from sayso.gallery.types import (
+    AccessKey,
+    Backup,
     Collection,
     Consent,
     ConsentRecord,
     EnrolledFace,
     EvidenceFile,
+    NewAccessKey,
+    Purpose,
+    Restoration,
     Subject,
     Tombstone,
     Withdrawal,
@@ -154,7 +161,39 @@ class Comparison:
     false_match_rate: float
 
 
+@dataclass(frozen=True, slots=True)
+class SubjectReport:
+    """All that a subject can be told about themselves.
+
+    ``notices`` has the texts that they agreed to, by purpose and version; ``entries`` every entry
+    of the audit log that is about them, the oldest first: each search that returned them among
+    them.
+    """
+
+    subject: Subject
+    faces: tuple[EnrolledFace, ...]
+    consents: tuple[ConsentRecord, ...]
+    notices: Mapping[tuple[str, int], str]
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyringStatus:
+    """How many subjects have a key, and under which master key, in which file.
+
+    ``made`` is that file if it was made when the gallery was opened: whoever loses it loses
+    everything, and should be told so.
+    """
+
+    fingerprint: str
+    subjects: int
+    key_file: Path
+    made: Path | None
+
+
 __all__ = [
+    "AccessKey",
+    "Backup",
     "Candidate",
     "Collection",
     "Comparison",
@@ -162,11 +201,17 @@ __all__ = [
     "ConsentRecord",
     "EnrolledFace",
     "Enrolment",
+    "Entry",
     "EvidenceFile",
+    "KeyringStatus",
+    "NewAccessKey",
     "PictureEnrolment",
+    "Purpose",
     "Recognition",
     "RecognizedFace",
+    "Restoration",
     "Subject",
+    "SubjectReport",
     "Tombstone",
     "Withdrawal",
 ]

@@ -35,6 +35,14 @@ class Settings(BaseSettings):
         default_factory=_default_data,
         description="Folder of the gallery and the installed models.",
     )
+    key_file: Path | None = Field(
+        default=None,
+        description="File of the master key; master.key in the keyring's folder unless set.",
+    )
+    keyring_dir: Path | None = Field(
+        default=None,
+        description="Folder of the keyring; the data folder unless set.",
+    )
     model_dir: Path | None = Field(
         default=None,
         description="Folder that model files as published are taken from before any other source.",

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +58,12 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Cli:
 
 @pytest.fixture
 def recognising(data_dir: Path, cli: Cli) -> Cli:
-    """Run the command line with the models installed, in a data folder of the test's own."""
+    """Run the command line with the models installed, in a data folder of the test's own.
+
+    The gallery is there already, so that no command has to tell of its master key.
+    """
     assert os.environ["SAYSO_DATA"] == str(data_dir)
+    assert cli("collections", "list").status == 0
     return cli
 
 
@@ -70,12 +76,44 @@ def shell() -> Cli:
             [sys.executable, "-m", "sayso", *map(str, arguments)],
             capture_output=True,
             text=True,
-            stdin=subprocess.DEVNULL,
             timeout=120,
             check=False,
-            **options,
+            **{"stdin": subprocess.DEVNULL, **options},
         )
         assert "Traceback" not in done.stdout + done.stderr
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     return invoke
+
+
+@pytest.fixture
+def club(cli: Cli) -> Cli:
+    """The command line, with a collection and one subject who agreed to two things."""
+    assert cli("collections", "create", "club").status == 0
+    consent = ("--purpose", "photo-delivery", "--purpose", "door", "--evidence", "form 17")
+    assert cli("consents", "add", "club", "ada", *consent).status == 0
+    return cli
+
+
+def iso(**ahead: float) -> str:
+    """A time so far from now, as an option takes it."""
+    return (datetime.now().astimezone() + timedelta(**ahead)).isoformat()
+
+
+def on_terminal(*command: str | Path, answer: str) -> tuple[int, bytes, str]:
+    """Run a command whose input and errors are a terminal; what it printed includes the answer."""
+    terminal, end = pty.openpty()
+    try:
+        os.write(terminal, f"{answer}\n".encode())
+        done = subprocess.run(
+            [sys.executable, "-m", "sayso", *map(str, command)],
+            stdin=end,
+            stdout=subprocess.PIPE,
+            stderr=end,
+            timeout=120,
+            check=False,
+        )
+        return done.returncode, done.stdout, os.read(terminal, 10_000).decode()
+    finally:
+        os.close(terminal)
+        os.close(end)

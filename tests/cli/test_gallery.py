@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pty
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Cli
-
-
-def iso(**ahead: float) -> str:
-    return (datetime.now().astimezone() + timedelta(**ahead)).isoformat()
-
-
-@pytest.fixture
-def club(cli: Cli) -> Cli:
-    """The command line, with a collection and one subject who agreed to two things."""
-    assert cli("collections", "create", "club").status == 0
-    consent = ("--purpose", "photo-delivery", "--purpose", "door", "--evidence", "form 17")
-    assert cli("consents", "add", "club", "ada", *consent).status == 0
-    return cli
+from tests.cli.conftest import Cli, iso, on_terminal
 
 
 def test_collections_are_made_listed_shown_and_deleted(cli: Cli) -> None:
@@ -56,7 +40,11 @@ def test_collections_are_made_listed_shown_and_deleted(cli: Cli) -> None:
         ["subjects", "list", "nobody"],
         ["subjects", "show", "club", "bob"],
         ["subjects", "erase", "club", "bob"],
+        ["subjects", "report", "club", "bob"],
+        ["subjects", "report", "nobody", "ada"],
         ["consents", "list", "club", "bob"],
+        ["consents", "interaction", "club", "bob"],
+        ["consents", "interaction", "club", "ada", "--at", "2100-01-01"],
         ["consents", "withdraw", "club", "bob"],
         ["consents", "withdraw", "club", "ada", "--purpose", "advertising"],
         ["consents", "add", "nobody", "ada", "--purpose", "door", "--evidence", "form 1"],
@@ -291,20 +279,84 @@ def test_refusals_say_what_to_do(club: Cli, arguments: list[str], said: list[str
     assert all(each in err for each in said), err
 
 
-def on_terminal(*command: str, answer: str) -> tuple[int, bytes, str]:
-    """Run a command whose input and errors are a terminal; what it printed includes the answer."""
-    terminal, end = pty.openpty()
-    try:
-        os.write(terminal, f"{answer}\n".encode())
-        done = subprocess.run(
-            [sys.executable, "-m", "sayso", *command],
-            stdin=end,
-            stdout=subprocess.PIPE,
-            stderr=end,
-            timeout=120,
-            check=False,
-        )
-        return done.returncode, done.stdout, os.read(terminal, 10_000).decode()
-    finally:
-        os.close(terminal)
-        os.close(end)
+def test_subjects_are_listed_by_name(club: Cli) -> None:
+    for name in ("zoe", "aaron"):
+        club("consents", "add", "club", name, "--purpose", "door", "--evidence", "form 1")
+    names = [each["subject"] for each in club("subjects", "list", "club", "--json").document]
+    assert names == ["aaron", "ada", "zoe"]
+    lines = club("subjects", "list", "club").out.splitlines()[1:]
+    assert [line.split()[0] for line in lines] == names
+
+
+def test_consents_are_listed_with_their_end_for_each_purpose(club: Cli) -> None:
+    club("purposes", "declare", "club", "door", "--notice", "We open the door.", "--max-days", "30")
+    (record,) = club("consents", "list", "club", "ada", "--json").document
+    given = datetime.fromisoformat(record["given"])
+    ends = {name: datetime.fromisoformat(end) for name, end in record["ends"].items()}
+    assert ends == {
+        "door": given + timedelta(days=30),
+        "photo-delivery": given + timedelta(days=1095),
+    }
+    # It was given on the first version of the notice, whatever came later.
+    assert record["notices"] == {"door": 1, "photo-delivery": 1}
+    assert record["last_interaction"] == record["given"]
+    header, door, photos = club("consents", "list", "club", "ada").out.splitlines()
+    assert "ends" in header
+    assert "last contact" in header
+    for line, purpose in ((door, "door"), (photos, "photo-delivery")):
+        assert f" {purpose} " in line
+        assert ends[purpose].astimezone().strftime("%Y-%m-%d %H:%M") in line
+
+
+def test_an_interaction_counts_anew(club: Cli) -> None:
+    before = club("consents", "list", "club", "ada", "--json").document[0]["ends"]["door"]
+    (record,) = club("consents", "interaction", "club", "ada", "--json").document
+    assert record["last_interaction"] > record["given"]
+    assert record["ends"]["door"] > before
+    # A contact before the last one on record changes nothing.
+    earlier = ("consents", "interaction", "club", "ada", "--at", iso(days=-3), "--json")
+    (same,) = club(*earlier).document
+    assert same["ends"] == record["ends"]
+    out = club("consents", "interaction", "club", "ada").out.splitlines()
+    assert out[0].startswith("the last contact with ada was 2")
+    assert [line.split(":")[0] for line in out[1:]] == ["door", "photo-delivery"]
+
+
+def test_who_has_nothing_left_is_swept(club: Cli) -> None:
+    bob = ("consents", "add", "club", "bob", "--purpose", "door", "--evidence", "form 2")
+    assert club(*bob, "--until", iso(seconds=1.5)).status == 0
+    assert club("subjects", "show", "club", "bob", "--json").document["purposes"] == ["door"]
+    time.sleep(1.6)
+    outcome = club("subjects", "sweep", "--json")
+    assert outcome.status == 0, outcome.err
+    # None at all where the gallery, once open, was quicker than the command.
+    assert all(each["reason"] == "expired" for each in outcome.document)
+    assert club("subjects", "sweep").out == "nobody is left whose consents have all ended\n"
+    assert club("subjects", "show", "club", "bob").status == 1
+    (erased,) = club("audit", "tail", "--event", "subject-erased", "--json").document
+    assert erased["entry"]["reason"] == "expired"
+    assert club("subjects", "show", "club", "ada").status == 0
+
+
+def test_the_last_consent_that_still_stands_is_what_withdrawing_erases(club: Cli) -> None:
+    """What has ended by the rule of its purpose does not count as another consent."""
+    club("purposes", "met", "club", "door")
+    status, _, err = on_terminal(
+        *("consents", "withdraw", "club", "ada", "--purpose", "photo-delivery"), answer="n"
+    )
+    assert status == 1
+    assert "erase them? [y/N]" in err
+
+
+def test_a_collection_shows_its_purposes(club: Cli) -> None:
+    assert club("collections", "show", "club", "--json").document["purposes"] == [
+        "door",
+        "photo-delivery",
+    ]
+    assert club("collections", "show", "club").out.endswith("purposes: door, photo-delivery\n")
+    club("collections", "create", "empty")
+    assert "purposes: none yet" in club("collections", "show", "empty").out
+
+
+def test_a_tombstone_says_why(club: Cli) -> None:
+    assert club("subjects", "erase", "club", "ada", "--json").document["reason"] == "asked"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, Outcome
 
 CONSENT = ("--purpose", "photo-delivery", "--evidence", "form 17")
 STRANGERS = ("Abel_Pacheco", "Aaron_Peirsol", "Abdullah_Gul")
@@ -135,3 +135,53 @@ def test_several_processes_share_one_gallery(club: Cli, shell: Cli, group: Path)
     outcome = shell("recognize", "club", group, "--purpose", "photo-delivery", "--json")
     assert outcome.status == 0
     assert named(outcome.document) == ["eileen"]
+
+
+def enrol_again(club: Cli, subject: str, picture: Path, *more: str) -> Outcome:
+    return club("enroll", "club", subject, picture, *CONSENT, *more)
+
+
+@pytest.fixture
+def bystanders(tmp_path: Path, portrait: Path, lfw: Path) -> Path:
+    """The portrait with a stranger, much smaller, beside her."""
+    with Image.open(portrait) as astronaut:
+        picture = Image.new("RGB", (760, 512), (70, 70, 70))
+        picture.paste(astronaut.convert("RGB"), (0, 0))
+    name = STRANGERS[0]
+    with Image.open(lfw / "images" / name / f"{name}_0001.jpg") as stranger:
+        picture.paste(stranger.resize((125, 125)), (600, 20))
+    picture.save(tmp_path / "bystanders.png")
+    return tmp_path / "bystanders.png"
+
+
+def test_of_several_faces_the_largest_is_enrolled_and_that_is_said(
+    club: Cli, bystanders: Path
+) -> None:
+    outcome = enrol_again(club, "eileen", bystanders)
+    assert outcome.status == 0, outcome.err
+    assert "  enrolled, the largest of 2 faces  " in outcome.out
+    shown = club("subjects", "show", "club", "eileen", "--json").document
+    assert shown["faces"] == 2
+
+
+def test_a_face_of_another_subject_is_refused_unless_told_otherwise(
+    club: Cli, bystanders: Path
+) -> None:
+    refused = enrol_again(club, "mallory", bystanders)
+    assert (refused.status, refused.out) == (1, "")
+    assert "more like another enrolled subject" in refused.err
+    assert "--allow-lookalike" in refused.err
+    assert "eileen" not in refused.err  # nobody learns who else is enrolled
+    assert club("subjects", "show", "club", "mallory").status == 1
+    allowed = enrol_again(club, "twin", bystanders, "--allow-lookalike", "--json")
+    assert allowed.status == 0, allowed.err
+    assert allowed.document["enrolled"] == 1
+    kinds = club("audit", "tail", "-n", "100", "--json").document
+    assert "lookalike-refused" in [each["entry"]["event"] for each in kinds]
+
+
+def test_the_faces_command_is_on_record(club: Cli, portrait: Path) -> None:
+    assert club("faces", portrait).status == 0
+    (entry,) = club("audit", "tail", "--event", "faces-detected", "--json").document
+    assert entry["entry"]["faces"] == 1
+    assert portrait.name not in str(entry)

@@ -20,6 +20,22 @@ COMMANDS = [
     "recognize",
     "subjects",
     "consents",
+    "purposes",
+    "keys",
+    "keyring",
+    "audit",
+    "backup",
+    "restore",
+    "models",
+]
+GROUPS = [
+    "collections",
+    "subjects",
+    "consents",
+    "purposes",
+    "keys",
+    "keyring",
+    "audit",
     "models",
 ]
 
@@ -39,7 +55,7 @@ def test_every_command_explains_itself(cli: Cli, command: str) -> None:
     assert outcome.err == ""
 
 
-@pytest.mark.parametrize("group", [[], ["collections"], ["subjects"], ["consents"], ["models"]])
+@pytest.mark.parametrize("group", [[], *([group] for group in GROUPS)])
 def test_the_list_of_commands_is_not_cut_off(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, group: list[str]
 ) -> None:
@@ -54,6 +70,7 @@ def test_help_loads_nothing_heavy() -> None:
         "import sys\n"
         "from sayso.cli.run import run\n"
         "run(['faces', '--help'])\n"
+        "run(['audit', 'tail', '--help'])\n"
         "heavy = {'numpy', 'PIL', 'onnx', 'openvino', 'sqlalchemy', 'pydantic', 'rich', 'cv2'}\n"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )
@@ -86,6 +103,22 @@ def test_the_version_is_the_packages(cli: Cli) -> None:
         ["consents", "add", "club", "ada", "--purpose", "p", "--evidence", "no-such-form.pdf"],
         ["consents", "add", "club", "ada", "--purpose", "p", "--evidence", "No such form.PDF"],
         ["consents", "add", "club", "ada", "--purpose", "p", "--evidence", "."],
+        ["consents", "interaction", "club", "ada", "--at", "yesterday"],
+        ["purposes", "declare", "club", "door"],
+        ["purposes", "declare", "club", "door", "--notice", "no-such-notice.txt"],
+        ["purposes", "declare", "club", "door", "--notice", "."],
+        ["purposes", "declare", "club", "door", "--notice", "x", "--max-days", "many"],
+        ["keys", "create", "desk", "--purpose", "door"],
+        ["keys", "create", "desk", "--allow", "search"],
+        ["keys", "create", "desk", "--purpose", "door", "--allow", "everything"],
+        ["keys", "revoke"],
+        ["keyring", "copy"],
+        ["audit", "tail", "-n", "0"],
+        ["audit", "tail", "--event", "nothing-of-the-kind"],
+        ["audit", "tail", "--subject", "ada"],
+        ["audit", "export", "--json"],
+        ["backup"],
+        ["restore"],
         ["faces", "a.jpg", "--out", ""],
         ["faces", "a.jpg", "b.jpg", "--out", "two.png"],
         ["models", "install", "--from", "file.onnx"],
@@ -172,8 +205,10 @@ def test_a_warning_of_the_library_is_told_like_any_message() -> None:
 
 def test_ctrl_c_is_status_130_and_one_line() -> None:
     script = (
-        "import time, click\n"
+        "import signal, time, click\n"
         "from sayso.cli import app, main\n"
+        # What is started in the background by a shell ignores it, and so would this.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "@app.cli.command()\n"
         "def dawdle():\n"
         "    click.echo('started')\n"

@@ -40,11 +40,17 @@ def enrol(
     collection: str = "club",
     consent: Consent | None = CONSENT,
     seed: int = 0,
+    allow_lookalike: bool = False,
 ) -> NDArray[np.float32]:
     """Enrol one template for each name, and return them."""
     matrix = templates(len(names), seed)
     app.enroll_templates(
-        collection, subjects=names, templates=matrix, consent=consent, version=VERSION
+        collection,
+        subjects=names,
+        templates=matrix,
+        consent=consent,
+        version=VERSION,
+        allow_lookalike=allow_lookalike,
     )
     return matrix
 

@@ -18,8 +18,9 @@ from sayso.errors import (
 )
 from sayso.gallery import collections, consents, faces, subjects
 from sayso.gallery.consents import EnrolmentGrant
-from sayso.gallery.store import Store
+from sayso.gallery.opening import open_gallery
 from sayso.results import Consent, EvidenceFile
+from sayso.settings import Settings
 from tests.gallery.synthetic import CONSENT, PURPOSE, VERSION, enrol, named, near, templates
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -70,10 +71,24 @@ def test_a_consent_begins_at_its_instant(timed: Sayso, clock: Clock) -> None:
 
 def test_a_clock_set_back_is_followed(timed: Sayso, clock: Clock) -> None:
     probes = enrol(timed, ["ada"], consent=Consent([PURPOSE], "form", until=START + HOUR))
+    timed.add_consent("club", "ada", Consent(["research"], "form 2"))
     clock.time = START + 2 * HOUR
     assert named(timed, probes) == [None]
     clock.time = START
     assert named(timed, probes) == ["ada"]
+
+
+def test_whoever_has_no_consent_left_is_erased_whatever_the_clock_says_then(
+    timed: Sayso, clock: Clock
+) -> None:
+    probes = enrol(timed, ["ada"], consent=Consent([PURPOSE], "form", until=START + HOUR))
+    clock.time = START + HOUR - INSTANT
+    assert named(timed, probes) == ["ada"]
+    clock.time = START + HOUR
+    assert named(timed, probes) == [None]
+    assert [stone.reason for stone in timed.tombstones("club")] == ["expired"]
+    clock.time = START
+    assert named(timed, probes) == [None]
 
 
 def test_another_purpose_sees_nobody(app: Sayso) -> None:
@@ -168,7 +183,12 @@ def test_who_may_be_shown_does_not_stand_behind_who_may_not(timed: Sayso, clock:
     for seed, (name, consent) in enumerate([*others.items(), ("zoe", CONSENT)]):
         face = near(probe, 0.95 - 0.05 * seed, seed=1 + seed)
         timed.enroll_templates(
-            "club", subjects=[name], templates=face, consent=consent, version=VERSION
+            "club",
+            subjects=[name],
+            templates=face,
+            consent=consent,
+            version=VERSION,
+            allow_lookalike=True,
         )
     timed.add_consent("club", "late", Consent([PURPOSE], "form", valid_from=START + 3 * HOUR))
 
@@ -256,25 +276,32 @@ def test_what_is_no_text_is_refused() -> None:
 
 
 def test_leave_to_enrol_on_the_consent_of_another_is_refused(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store, keyring = open_gallery(tmp_path, Settings())
     with store.write() as change:
         collections.create(change, "club")
         club = collections.find(change.connection, "club")
-        keys = subjects.find_or_create(change, club, ["ada", "bob"])
-        own = consents.record(change, club, [keys["ada"]], CONSENT, "test")
+        people = subjects.find_or_create(change, club, ["ada", "bob"])
+        own = consents.record(change, club, [people["ada"]], CONSENT, "test").consents
     with store.write() as change:
         club = collections.find(change.connection, "club")
-        forged = EnrolmentGrant(change.sequence, club.key, {keys["bob"]: own[keys["ada"]]})
+        forged = EnrolmentGrant(
+            change.sequence,
+            club.key,
+            {people["bob"].key: own[people["ada"].key]},
+            frozenset(),
+            (),
+        )
         with pytest.raises(EnrolmentError, match="another subject"):
             faces.insert_faces(
                 change,
                 club,
                 forged,
-                subjects=[keys["bob"]],
+                subjects=[people["bob"]],
                 templates=templates(1),
                 template_version="synthetic/1",
             )
     store.close()
+    keyring.close()
 
 
 def test_a_consent_needs_a_purpose() -> None:

@@ -72,7 +72,14 @@ def test_somebody_more_alike_who_is_not_covered_leaves_no_trace(app: Sayso) -> N
     )
     before = app.recognize_templates("club", probe, purpose=PURPOSE, version=VERSION, top=3)
     other = Consent(["security"], "form")
-    app.enroll_templates("club", subjects=["ada"], templates=probe, consent=other, version=VERSION)
+    app.enroll_templates(
+        "club",
+        subjects=["ada"],
+        templates=probe,
+        consent=other,
+        version=VERSION,
+        allow_lookalike=True,
+    )
     assert app.recognize_templates("club", probe, purpose=PURPOSE, version=VERSION, top=3) == before
 
 

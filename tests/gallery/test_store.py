@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from sqlalchemy import text
 from sayso.core import Sayso
 from sayso.errors import SaysoError, StoreUnavailable
 from sayso.gallery import collections
+from sayso.gallery.opening import open_gallery
 from sayso.gallery.store import Store, current_sequence
+from sayso.settings import Settings
 from tests.gallery.synthetic import CONSENT, VERSION, named, templates
 
 
@@ -27,14 +30,22 @@ def test_folder_and_file_are_for_their_owner_alone(tmp_path: Path) -> None:
             assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name
 
 
-def test_commits_are_synced_and_deletions_overwritten(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Store]:
+    """A store of its own, in ``tmp_path``."""
+    store, keyring = open_gallery(tmp_path, Settings())
+    yield store
+    store.close()
+    keyring.close()
+
+
+def test_commits_are_synced_and_deletions_overwritten(opened: Store) -> None:
+    store = opened
     with store.read() as connection:
         pragma = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
         }
-    store.close()
     assert pragma == {
         "journal_mode": "wal",
         "synchronous": 2,
@@ -43,8 +54,8 @@ def test_commits_are_synced_and_deletions_overwritten(tmp_path: Path) -> None:
     }
 
 
-def test_a_change_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+def test_a_change_that_fails_leaves_nothing(opened: Store) -> None:
+    store = opened
 
     def fail() -> None:
         with store.write() as change:
@@ -56,11 +67,10 @@ def test_a_change_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with store.read() as connection:
         assert collections.describe_all(connection) == ()
         assert current_sequence(connection) == 0
-    store.close()
 
 
-def test_a_reader_sees_one_state(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+def test_a_reader_sees_one_state(opened: Store) -> None:
+    store = opened
     with store.read() as connection:
         before = current_sequence(connection)
         with store.write() as change:
@@ -69,7 +79,6 @@ def test_a_reader_sees_one_state(tmp_path: Path) -> None:
         assert collections.describe_all(connection) == ()
     with store.read() as connection:
         assert current_sequence(connection) == before + 1
-    store.close()
 
 
 def test_threads_take_turns_to_write(tmp_path: Path) -> None:
@@ -84,11 +93,10 @@ def test_threads_take_turns_to_write(tmp_path: Path) -> None:
         assert len(app.collections()) == 24
 
 
-def test_a_lock_held_by_another_process_too_long_is_told(tmp_path: Path) -> None:
-    Store(tmp_path).close()
+def test_a_lock_held_by_another_process_too_long_is_told(tmp_path: Path, opened: Store) -> None:
     other = sqlite3.connect(tmp_path / "gallery.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    store = Store(tmp_path, busy_timeout=0.2)
+    store = Store(tmp_path, opened.keyring, busy_timeout=0.2)
     with pytest.raises(StoreUnavailable, match="locked for too long"), store.write():
         pass
     other.execute("ROLLBACK")
@@ -116,11 +124,9 @@ def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
         Sayso(tmp_path)
 
 
-def test_a_newer_database_is_refused(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    with store.write() as change:
+def test_a_newer_database_is_refused(tmp_path: Path, opened: Store) -> None:
+    with opened.write() as change:
         change.connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    store.close()
     with pytest.raises(StoreUnavailable, match=r"9999.*newer Sayso.*Upgrade"):
         Sayso(tmp_path)
 
@@ -169,6 +175,8 @@ def test_a_damaged_database_gives_errors_of_ours_only(tmp_path: Path) -> None:
             at = chance.randrange(len(broken) - 600)
             broken[at : at + 600] = chance.randbytes(600)
         (folder / "gallery.sqlite").write_bytes(broken)
+        for name in ("keyring.sqlite", "master.key"):
+            shutil.copy(good / name, folder)
         try:
             with Sayso(folder) as app:
                 named(app, probes)

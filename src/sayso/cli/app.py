@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import click
 
+from sayso.cli.audit import audit
+from sayso.cli.backup import backup, restore
 from sayso.cli.collections import collections
 from sayso.cli.compare import compare
 from sayso.cli.consents import consents
 from sayso.cli.enroll import enroll
 from sayso.cli.faces import faces
+from sayso.cli.keyring import keyring
+from sayso.cli.keys import keys
 from sayso.cli.models import models
+from sayso.cli.purposes import purposes
 from sayso.cli.recognize import recognize
 from sayso.cli.subjects import subjects
 
@@ -38,5 +43,20 @@ def cli() -> None:
     """Recognise faces on people's say-so."""
 
 
-for _command in (faces, compare, collections, enroll, recognize, subjects, consents, models):
+for _command in (
+    faces,
+    compare,
+    collections,
+    purposes,
+    enroll,
+    recognize,
+    subjects,
+    consents,
+    keys,
+    keyring,
+    audit,
+    backup,
+    restore,
+    models,
+):
     cli.add_command(_command)

@@ -51,13 +51,15 @@ def list_(as_json: bool) -> None:
 @name_argument
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """Show one collection."""
+    """Show one collection and its purposes."""
     with gallery() as app:
         found = app.collection(name)
+        purposes = [each.name for each in app.purposes(name)]
     if as_json:
-        print_json(_document(found))
-    else:
-        _print([found])
+        print_json({**_document(found), "purposes": purposes})
+        return
+    _print([found])
+    click.echo(f"purposes: {', '.join(purposes) or 'none yet; the first consent declares its own'}")
 
 
 @collections.command()

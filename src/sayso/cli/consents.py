@@ -23,6 +23,7 @@ from sayso.cli.gallery import (
     tombstone_document,
     yes_option,
 )
+from sayso.cli.notes import telling_declared
 from sayso.cli.output import json_option, print_json, print_table, shown
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def add(
 ) -> None:
     """Record a consent of a subject, who need not be enrolled yet."""
     consent = make_consent(purposes, evidence, start, until)
-    with gallery() as app:
+    with gallery() as app, telling_declared(app, collection, purposes):
         record = app.add_consent(collection, subject, consent)
     if as_json:
         print_json(_document(record))
@@ -131,30 +132,67 @@ def list_(collection: str, subject: str, as_json: bool) -> None:
     if as_json:
         print_json([_document(record) for record in records])
         return
-    rows = [
+    headers = [
+        *["consent", "purpose", "evidence", "from", "ends", "notice", "last contact"],
+        "recorded by",
+    ]
+    print_table(headers, [row for record in records for row in _rows(record)], right="lllllr")
+
+
+@consents.command(short_help="Record that a person was in touch.")
+@collection_argument
+@subject_argument
+@click.option("--at", metavar="DATE", callback=moment, help="When that was; now unless given.")
+@json_option
+def interaction(collection: str, subject: str, at: datetime | None, as_json: bool) -> None:
+    """Record that a person was in touch.
+
+    Consents end so many days after the last contact, as their purpose has it; the days are counted
+    anew from there.
+    """
+    with gallery() as app:
+        records = app.record_interaction(collection, subject, at)
+    if as_json:
+        print_json([_document(record) for record in records])
+        return
+    latest = max(record.last_interaction for record in records)
+    click.echo(f"the last contact with {shown(subject)} was {local(latest)}")
+    for purpose, ends in sorted(_live_ends(records).items()):
+        click.echo(f"{purpose}: ends {local(ends)}, unless they withdraw it before")
+
+
+def _rows(record: ConsentRecord) -> list[list[str]]:
+    """Return a line of the table for each purpose of a consent."""
+    return [
         [
             record.id,
-            ", ".join(_purpose(record, purpose) for purpose in record.purposes),
+            _purpose(record, purpose),
             evidence_text(record.evidence),
             local(record.valid_from),
-            local(record.until),
+            local(record.ends[purpose]),
+            f"{record.notices[purpose]}",
+            local(record.last_interaction),
             record.recorded_by,
         ]
-        for record in records
+        for purpose in record.purposes
     ]
-    print_table(["consent", "purposes", "evidence", "from", "until", "recorded by"], rows)
+
+
+def _live_ends(records: Iterable[ConsentRecord]) -> dict[str, datetime]:
+    """Return when each purpose ends that a consent stands for, now or later."""
+    now = datetime.now(UTC)
+    found: dict[str, datetime] = {}
+    for record in records:
+        for purpose in set(record.purposes) - set(record.withdrawn):
+            ends = record.ends[purpose]
+            if ends > now:
+                found[purpose] = max(ends, found.get(purpose, ends))
+    return found
 
 
 def _would_erase(records: Iterable[ConsentRecord], purpose: str | None) -> bool:
     """Tell whether withdrawing the purpose, or all when None, leaves no other."""
-    now = datetime.now(UTC)
-    standing = {
-        each
-        for record in records
-        if record.until is None or record.until > now
-        for each in record.purposes
-        if each not in record.withdrawn
-    }
+    standing = set(_live_ends(records))
     return bool(standing) and (purpose is None or standing == {purpose})
 
 
@@ -163,7 +201,7 @@ def _purpose(record: ConsentRecord, purpose: str) -> str:
     now = datetime.now(UTC)
     if purpose in record.withdrawn:
         return f"{purpose} (withdrawn {local(record.withdrawn[purpose])})"
-    if record.until is not None and record.until <= now:
+    if record.ends[purpose] <= now:
         return f"{purpose} (ended)"
     return purpose if record.covers(purpose, now) else f"{purpose} (not yet)"
 
@@ -180,5 +218,8 @@ def _document(record: ConsentRecord) -> dict[str, Any]:
         "until": of_time(record.until),
         "recorded": of_time(record.recorded),
         "recorded_by": record.recorded_by,
+        "last_interaction": of_time(record.last_interaction),
+        "ends": {purpose: of_time(when) for purpose, when in record.ends.items()},
+        "notices": dict(record.notices),
         "withdrawn": {purpose: of_time(when) for purpose, when in record.withdrawn.items()},
     }

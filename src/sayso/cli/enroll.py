@@ -18,6 +18,7 @@ from sayso.cli.gallery import (
     moment,
     subject_argument,
 )
+from sayso.cli.notes import telling_declared
 from sayso.cli.output import complain, count, json_option, print_json, print_table, shown
 from sayso.cli.pictures import about, job_of, mode_option, pictures_argument, require_models
 from sayso.cli.progress import busy
@@ -49,6 +50,11 @@ if TYPE_CHECKING:
     callback=moment,
     help="When the consent ends: as that day begins, or at a time such as 2027-01-31T18:00.",
 )
+@click.option(
+    "--allow-lookalike",
+    is_flag=True,
+    help="Enrol a face even if it is more like another enrolled subject: you know whose it is.",
+)
 @mode_option
 @json_option
 def enroll(
@@ -59,14 +65,16 @@ def enroll(
     purposes: tuple[str, ...],
     evidence: str | None,
     until: datetime | None,
+    allow_lookalike: bool,
     mode: Mode,
     as_json: bool,
 ) -> int:
     """Enrol SUBJECT from pictures, or folders of pictures, on the consent that you describe.
 
     Without --purpose and --evidence, a consent recorded earlier with "sayso consents add" must be
-    live. The largest face of each picture is enrolled if it is good; pictures with several faces
-    of similar size are refused.
+    live. The largest face of each picture is enrolled if it is good, and nobody else in it;
+    pictures with several faces of similar size are refused, and so is a face that is more like
+    another enrolled subject.
     """
     consent = None
     if purposes or evidence is not None or until is not None:
@@ -74,13 +82,17 @@ def enroll(
             missing = "--evidence" if purposes else "--purpose"
             raise click.UsageError(f"a consent needs {missing} as well")
         consent = make_consent(purposes, evidence, None, until)
-    with gallery() as app:
-        app.collection(collection)  # refuse before any work is done
+    with gallery() as app, telling_declared(app, collection, purposes):
         job = job_of(pictures)
         require_models()
         with busy(f"enrolling {shown(subject)} from {count(len(job.paths), 'picture')}"):
             result = app.enroll(
-                collection, subject=subject, pictures=job.paths, consent=consent, mode=mode
+                collection,
+                subject=subject,
+                pictures=job.paths,
+                consent=consent,
+                mode=mode,
+                allow_lookalike=allow_lookalike,
             )
     well = job.tell_failures()
     for path, picture in zip(job.paths, result.pictures, strict=True):
@@ -113,7 +125,9 @@ def _print(result: Enrolment, consent: Consent | None) -> None:
 def _outcome(picture: PictureEnrolment) -> str:
     if picture.error is not None:
         return "not enrolled"
-    return "was enrolled before" if picture.repeated else "enrolled"
+    if picture.repeated:
+        return "was enrolled before"
+    return f"enrolled, the largest of {picture.faces} faces" if picture.faces > 1 else "enrolled"
 
 
 def _document(result: Enrolment) -> dict[str, Any]:

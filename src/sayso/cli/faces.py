@@ -1,4 +1,4 @@
-"""``sayso faces``: every face of a picture, without any gallery."""
+"""``sayso faces``: every face of a picture, compared with nobody's."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
 @json_option
 @out_option
 def faces(pictures: tuple[Path, ...], mode: Mode, as_json: bool, out: Path | None) -> int:
-    """Find every face in pictures, or in folders of pictures.
+    """Find every face in pictures, or in folders of pictures; nobody is looked for.
 
     With --json, one picture gives an object, and several or a folder an array of them.
     """
     job = job_of(pictures, as_json=as_json)
     annotations = Annotations(out, job)
     require_models()
-    from sayso.analyzer import Analyzer
+    from sayso.cli.gallery import gallery
     from sayso.vision.annotation import FaceLabel
 
-    analyzer = Analyzer()
     documents: list[dict[str, Any]] = []
 
     def look(path: Path) -> tuple[Path, Analysis]:
-        picture = job.decode(job.read(path))
-        analysis = analyzer.analyze(picture, mode=mode)
+        data = job.read(path)
+        analysis = app.detect(data, mode=mode)
         if annotations:
-            annotations.write(path, picture, [FaceLabel(face.box) for face in analysis.faces])
+            labels = [FaceLabel(face.box) for face in analysis.faces]
+            annotations.write(path, job.decode(data), labels)
         return path, analysis
 
     def show(result: tuple[Path, Analysis]) -> None:
@@ -56,7 +56,8 @@ def faces(pictures: tuple[Path, ...], mode: Mode, as_json: bool, out: Path | Non
         else:
             _print(path, analysis)
 
-    well = job.run("finding faces", look, show)
+    with gallery() as app:
+        well = job.run("finding faces", look, show)
     if as_json and (job.many or documents):
         print_json(documents if job.many else documents[0])
     return 0 if well else 1

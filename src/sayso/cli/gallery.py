@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import re
-import stat
 import sys
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sayso.cli.files import file_named
+from sayso.cli.notes import tell_made_key
 from sayso.cli.output import shown
 from sayso.errors import SaysoError
 
@@ -24,14 +22,6 @@ collection_argument = click.argument("collection", metavar="COLLECTION")
 subject_argument = click.argument("subject", metavar="SUBJECT")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask, even on a terminal.")
 
-#: What asking for a file says of a text that names none.
-_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
-#: How the documents end that people keep as evidence, when a path leads to one.
-_DOCUMENT = re.compile(
-    r"\.(?:docx?|odt|rtf|pdf|txt|md|html?|json|eml|msg|asc|sig|p7[ms]|zip|"
-    r"jpe?g|png|webp|heic|avif|tiff?)$",
-    re.IGNORECASE,
-)
 _LONGEST_SHOWN = 60
 
 EVIDENCE_HELP = (
@@ -59,10 +49,29 @@ def moment(context: click.Context, option: click.Parameter, value: str | None) -
 
 
 def gallery() -> Sayso:
-    """Open the gallery of the settings; use it in a ``with`` statement."""
-    from sayso import core
+    """Open the gallery of the settings; use it in a ``with`` statement.
 
-    return core.open()
+    When that made the master key, this says so.
+    """
+    from sayso import core
+    from sayso.settings import load_settings
+
+    settings = load_settings()
+    key = settings.key_file or (settings.keyring_dir or settings.data) / "master.key"
+    # Asked first, so that only the command that makes a gallery has to ask more.
+    there = os.path.exists(key)  # noqa: PTH110 - Path's own question raises for some names
+    app = core.open()
+    if not there:
+        try:
+            made = app.keyring_status().made
+        except BaseException:
+            app.close()
+            raise
+        if made is not None:
+            # The default folder is a path that nobody typed: messages do not tell it.
+            typed = settings.model_fields_set & {"key_file", "keyring_dir", "data"}
+            tell_made_key(str(key) if typed else f"{key.name} in your data folder")
+    return app
 
 
 def make_consent(
@@ -78,44 +87,15 @@ def _evidence(given: str) -> str | EvidenceFile:
     """Return the evidence: a file that exists by its name and sha256, anything else as text."""
     from sayso.results import EvidenceFile
 
+    file = file_named(given, option="--evidence", what="the evidence")
+    if file is None:
+        return given
     try:
-        given.encode()
-    except UnicodeEncodeError:
-        raise click.BadParameter(
-            f"{shown(given)} is not valid UTF-8; correct it, or rename the file",
-            param_hint="--evidence",
-        ) from None
-    try:
-        mode = Path(given).stat().st_mode if given else 0
-        if stat.S_ISREG(mode):
-            return EvidenceFile.of(given)
-        if mode:
-            kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
-            raise click.BadParameter(
-                f"{shown(given)} is {kind}; name one file, or describe the evidence in words",
-                param_hint="--evidence",
-            )
+        return EvidenceFile.of(file)
     except OSError as error:
-        if error.errno not in _NO_FILE:
-            raise click.BadParameter(
-                f"{given} cannot be read: {error.strerror}", param_hint="--evidence"
-            ) from error
-    except ValueError:  # a null character: no file, then
-        pass
-    if _looks_like_path(given):
         raise click.BadParameter(
-            f"{shown(given)} looks like a file, and there is none; correct it, or describe the "
-            "evidence in words",
-            param_hint="--evidence",
-        )
-    return given
-
-
-def _looks_like_path(given: str) -> bool:
-    """Tell a mistyped path, which must not become evidence, from words and from addresses."""
-    if "://" in given:
-        return False
-    return bool(_DOCUMENT.search(given)) or (os.sep in given and " " not in given)
+            f"{given} cannot be read: {error.strerror}", param_hint="--evidence"
+        ) from error
 
 
 def evidence_document(evidence: str | EvidenceFile) -> str | dict[str, str]:
@@ -149,6 +129,7 @@ def tombstone_document(tombstone: Tombstone) -> dict[str, Any]:
         "erased": tombstone.erased.isoformat(),
         "faces": tombstone.faces,
         "consents": tombstone.consents,
+        "reason": tombstone.reason,
     }
 
 

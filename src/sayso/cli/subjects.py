@@ -17,6 +17,7 @@ from sayso.cli.gallery import (
     yes_option,
 )
 from sayso.cli.output import count, json_option, print_json, print_table, shown
+from sayso.cli.report import report
 
 if TYPE_CHECKING:
     from sayso.results import EnrolledFace, Subject
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def subjects() -> None:
-    """List, show and erase subjects."""
+    """List, show, inform and erase subjects."""
+
+
+subjects.add_command(report)
 
 
 @subjects.command("list")
@@ -33,7 +37,7 @@ def subjects() -> None:
 def list_(collection: str, as_json: bool) -> None:
     """List the subjects of a collection."""
     with gallery() as app:
-        found = app.subjects(collection)
+        found = sorted(app.subjects(collection), key=lambda each: each.name)
     if as_json:
         print_json([_document(each) for each in found])
     elif not found:
@@ -96,6 +100,25 @@ def erase(collection: str, subject: str, yes: bool, as_json: bool) -> None:
             f"erased {shown(subject)}: {count(tombstone.faces, 'face')} and "
             f"{count(tombstone.consents, 'consent')} are gone; tombstone {tombstone.id}"
         )
+
+
+@subjects.command(short_help="Erase everybody whose consents have all ended.")
+@json_option
+def sweep(as_json: bool) -> None:
+    """Erase everybody whose consents have all ended, in all collections.
+
+    This also happens by itself: with every other command, and all the time in a running process.
+    """
+    with gallery() as app:
+        erased = app.sweep()
+    if as_json:
+        print_json([tombstone_document(each) for each in erased])
+    elif not erased:
+        click.echo("nobody is left whose consents have all ended")
+    else:
+        click.echo(f"erased {count(len(erased), 'subject')}, whose consents had all ended")
+        rows = [[each.id, each.collection, f"{each.faces:,}"] for each in erased]
+        print_table(["tombstone", "collection", "faces"], rows, right="llr")
 
 
 def _document(subject: Subject) -> dict[str, Any]:

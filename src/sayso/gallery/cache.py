@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sayso.errors import StoreUnavailable
-from sayso.gallery import consents, faces
-from sayso.gallery.consents import FOREVER, Windows
+from sayso.gallery import coverage, faces
+from sayso.gallery.coverage import FOREVER, Windows
 from sayso.gallery.search import ExactSearch
-from sayso.gallery.store import current_sequence
+from sayso.gallery.store import current_sequence, current_state
+from sayso.keyring.store import Keyring
 
 Keys = NDArray[np.int64]
 
@@ -39,15 +40,19 @@ class Eligible:
 class CollectionCache:
     """The templates of one collection, row by row, with the keys of their faces and subjects.
 
-    ``threads`` is how many cores a search may use, None for all. Hold ``lock`` for whatever is
-    done with it.
+    ``keyring`` opens the templates; ``threads`` is how many cores a search may use, None for all.
+    Hold ``lock`` for whatever is done with it.
     """
 
-    def __init__(self, key: int, dimension: int, threads: int | None = None) -> None:
+    def __init__(
+        self, key: int, dimension: int, keyring: Keyring, threads: int | None = None
+    ) -> None:
         self.lock = threading.Lock()
         self._key = key
+        self._keyring = keyring
         self._dimension = dimension
         self._threads = threads
+        self._epoch = ""
         self._sequence = 0
         self._search = ExactSearch(dimension, threads=threads)
         self._faces: Keys = np.empty(0, np.int64)
@@ -56,7 +61,10 @@ class CollectionCache:
 
     def refresh(self, connection: Connection, purpose: str | None = None) -> None:
         """Apply what was committed since the last time; load that purpose if it is a new one."""
-        sequence = current_sequence(connection)
+        epoch, sequence = current_state(connection)
+        if epoch != self._epoch:  # a backup was restored: nothing that was cached counts
+            self.wipe()
+            self._epoch = epoch
         try:
             self._refresh(connection, sequence, purpose)
         except BaseException:
@@ -78,6 +86,11 @@ class CollectionCache:
     def eligible(self, purpose: str, now: int) -> Eligible:
         """Tell which rows may be shown for a purpose, loaded before, at that time."""
         return self._purposes[purpose].eligible(self._subjects, now)
+
+    def everybody(self) -> Eligible:
+        """Return every row, whatever was agreed to: to enrol nobody under another's name."""
+        rows = np.ones(len(self._faces), np.bool_)
+        return Eligible(rows, len(np.unique(self._subjects)), len(rows), 0, FOREVER)
 
     def search(
         self, probes: NDArray[np.float32], eligible: Eligible, top: int, min_cosine: float
@@ -126,7 +139,9 @@ class CollectionCache:
 
     def _add(self, connection: Connection) -> bool:
         new_faces, new_subjects = [self._faces], [self._subjects]
-        for chunk in faces.changed(connection, self._key, self._dimension, self._sequence):
+        for chunk in faces.changed(
+            connection, self._keyring, self._key, self._dimension, self._sequence
+        ):
             try:
                 self._search.add(chunk.templates)
             except ValueError as error:
@@ -163,7 +178,7 @@ class _PurposeCache:
     def refresh(self, connection: Connection, collection_key: int, *, rows_changed: bool) -> None:
         """Apply what was committed since the last time."""
         sequence = current_sequence(connection)
-        new = consents.covering(connection, collection_key, self._purpose, self._sequence)
+        new = coverage.covering(connection, collection_key, self._purpose, self._sequence)
         self._sequence = sequence
         # The windows of the erased stay: keys without a template, never given again, match nobody.
         if new.consents.size:

@@ -54,6 +54,13 @@ def find(connection: Connection, name: str) -> Pinned:
     return Pinned(*row)
 
 
+def by_key(connection: Connection, key: int) -> Pinned:
+    """Return the collection of that key, which must be there."""
+    columns = (_TABLE.c.key, _TABLE.c.name, _TABLE.c.model)
+    rest = (_TABLE.c.template_version, _TABLE.c.dimension)
+    return Pinned(*connection.execute(select(*columns, *rest).where(_TABLE.c.key == key)).one())
+
+
 def describe(connection: Connection, name: str) -> Collection:
     """Return a collection with its counts; raises InvalidName or CollectionNotFound."""
     check_collection(name)

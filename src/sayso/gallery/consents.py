@@ -1,131 +1,147 @@
-"""Consents: the one place that decides who may be enrolled and who may be shown.
+"""Consents: recorded, withdrawn, and the one place that decides who may be enrolled.
 
-A consent is live for a purpose from ``valid_from`` on, while the time is before ``valid_until``,
-unless that purpose of it was withdrawn. It is always judged at a moment that the caller gives:
-for an enrolment, the time of the change that writes it; for a search, the time of the answer.
-
-``require_enrolment_consent`` is the only way to an ``EnrolmentGrant``, and ``faces.insert_faces``
-takes nothing else: there is no other way in. The database itself refuses a face without a consent.
+Who may be shown is decided in ``coverage``. ``require_enrolment_consent`` is the only way to an
+``EnrolmentGrant``, and ``faces.insert_faces`` takes nothing else: there is no other way in. The
+database itself refuses a face without a consent.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from sayso.errors import ConsentNotFound, ConsentRequired, EnrolmentError
-from sayso.gallery import schema
-from sayso.gallery.batches import IN_LIST, ROWS, batches, driver_rows
+from sayso.gallery import purposes, schema
+from sayso.gallery.batches import IN_LIST, ROWS, batches
 from sayso.gallery.collections import Pinned
+from sayso.gallery.coverage import live, standing
 from sayso.gallery.names import check_purpose
-from sayso.gallery.store import Change
-from sayso.gallery.times import microseconds, moment
-from sayso.gallery.types import Consent, ConsentRecord, EvidenceFile
+from sayso.gallery.sealing import open_evidence, seal_evidence
+from sayso.gallery.store import Change, FindKeys
+from sayso.gallery.times import DAY, microseconds, moment
+from sayso.gallery.types import Consent, ConsentRecord, Purpose
+from sayso.keyring.sealing import DataKey
+
+if TYPE_CHECKING:
+    from sayso.gallery.subjects import Known
 
 _CONSENT = schema.consents.c
 _PURPOSE = schema.consent_purposes.c
-
-#: Stands for "no end" where windows are compared as integers.
-FOREVER = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentGrant:
     """Leave to enrol, valid in the change that it was given in.
 
-    ``consents`` maps the key of each subject who may be enrolled to that of the consent.
+    ``consents`` maps the key of each subject who may be enrolled to that of the consent;
+    ``recorded`` has those subjects whose consent is recorded by this change, and ``declared`` the
+    purposes that are declared by it.
     """
 
     sequence: int
     collection_key: int
     consents: dict[int, int]
+    recorded: frozenset[int]
+    declared: tuple[Purpose, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
-    """When the consents of a collection cover one purpose, one entry for each consent.
+class Recorded:
+    """The keys of recorded consents by subject, and the purposes that were declared by them."""
 
-    All arrays are int64 (n,): keys of consents and of their subjects, and the first and the end
-    of the time in microseconds since 1970, UTC. A withdrawn one is empty: its end is 0.
-    """
-
-    consents: NDArray[np.int64]
-    subjects: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
+    consents: dict[int, int]
+    declared: tuple[Purpose, ...]
 
 
 def require_enrolment_consent(
     change: Change,
     collection: Pinned,
-    subjects: dict[str, int],
+    subjects: Sequence[Known],
     consent: Consent | None,
     actor: str,
+    purpose: str | None = None,
+    attested: bool = False,
 ) -> EnrolmentGrant:
-    """Return leave to enrol the subjects (names to keys), or raise ConsentRequired.
+    """Return leave to enrol the subjects, or raise ConsentRequired.
 
     A consent that is offered is recorded for each subject, unless the very same one is on record
-    and live; it must be live now. Without one, every subject needs a live consent on record.
+    and live; it must be live now. Without one, every subject needs a live consent on record, to
+    that ``purpose`` if there is one. One that is only ``attested`` is recorded for those who have
+    none: what somebody signed is not outdone by how consent is collected in general.
     """
-    keys = list(subjects.values())
+    declared: tuple[Purpose, ...] = ()
+    recorded: frozenset[int] = frozenset()
     if consent is not None:
-        _require_live(consent, change.now)
-        granted = _on_record(change, keys, consent)
-        granted |= record(change, collection, [k for k in keys if k not in granted], consent, actor)
+        _require_begun(consent, change.now)
+        if attested:
+            granted = _on_record(change, subjects, None, purpose)
+        else:
+            granted = _on_record(change, subjects, consent)
+        new = record(
+            change, collection, [s for s in subjects if s.key not in granted], consent, actor
+        )
+        granted |= new.consents
+        recorded, declared = frozenset(new.consents), new.declared
     else:
-        granted = _on_record(change, keys, None)
-    for name, key in subjects.items():
-        if key not in granted:
+        granted = _on_record(change, subjects, None, purpose)
+    to = "" if purpose is None else f"to {purpose!r} "
+    for subject in subjects:
+        if subject.key not in granted:
             raise ConsentRequired(
-                f"{name!r} has no live consent in collection {collection.name!r}: record one "
-                "first (sayso consents add), or give one with the enrolment (--purpose and "
-                "--evidence)"
+                f"{subject.name!r} has no live consent {to}in collection {collection.name!r}: "
+                "record one first (sayso consents add), or give one with the enrolment (--purpose "
+                "and --evidence)"
             )
-    return EnrolmentGrant(change.sequence, collection.key, granted)
+    return EnrolmentGrant(change.sequence, collection.key, granted, recorded, declared)
 
 
 def record(
-    change: Change, collection: Pinned, subjects: Iterable[int], consent: Consent, actor: str
-) -> dict[int, int]:
-    """Record the consent for every subject key; return the consents' keys by subject.
+    change: Change, collection: Pinned, subjects: Sequence[Known], consent: Consent, actor: str
+) -> Recorded:
+    """Record the consent for every subject.
 
-    Raises ConsentRequired for a consent that has ended, or was given in the future.
+    Raises PurposeNotDeclared, or ConsentRequired for a consent that has ended, by its own word or
+    by the rule of a purpose, or was given in the future.
     """
+    if not subjects:
+        return Recorded({}, ())
     valid_from = change.now if consent.valid_from is None else microseconds(consent.valid_from)
     valid_until = None if consent.until is None else microseconds(consent.until)
     given = change.now if consent.given is None else microseconds(consent.given)
+    interaction = max(
+        given, given if consent.last_interaction is None else microseconds(consent.last_interaction)
+    )
     if valid_until is not None and valid_until <= max(valid_from, change.now):
         raise _ended(moment(valid_until))
-    if given > change.now:
-        raise ConsentRequired(f"the consent is given only at {moment(given).isoformat()}")
-    common = _evidence(consent) | {
+    for what, when in (("given", given), ("confirmed by an interaction", interaction)):
+        if when > change.now:
+            raise ConsentRequired(f"the consent is {what} only at {_iso(moment(when))}")
+    terms, declared = _terms(change, collection, consent, given, interaction, actor)
+    for name, term in terms.items():
+        if term["ends"] <= max(valid_from, change.now):
+            raise ConsentRequired(
+                f"by the rule of the purpose {name!r} in collection {collection.name!r} the "
+                f"consent ended at {_iso(moment(term['ends']))}: it may last so many days after it "
+                "was given, and after the last interaction (sayso purposes list)"
+            )
+    common = {
         "policy_version": consent.policy_version,
         "given": given,
         "valid_from": valid_from,
         "valid_until": valid_until,
         "recorded": change.now,
         "recorded_by": actor,
+        "last_interaction": interaction,
     }
-    connection = change.connection
-    last = connection.execute(select(func.max(_CONSENT.key))).scalar() or 0
-    for batch in batches(subjects, ROWS):
-        connection.execute(
-            insert(schema.consents),
-            [common | {"id": str(uuid.uuid4()), "subject_key": key} for key in batch],
-        )
-    # Writers write one at a time, so every consent above the last one is of this change.
-    rows = connection.execute(select(_CONSENT.subject_key, _CONSENT.key).where(_CONSENT.key > last))
-    recorded: dict[int, int] = dict(tuple(row) for row in rows)
-    for keys in batches(recorded.values(), ROWS):
-        connection.execute(
+    keys = _insert(change, subjects, consent, common)
+    for consent_keys in batches(keys.values(), ROWS):
+        change.connection.execute(
             insert(schema.consent_purposes),
             [
                 {
@@ -133,12 +149,62 @@ def record(
                     "purpose": purpose,
                     "collection_key": collection.key,
                     "sequence": change.sequence,
+                    **term,
                 }
-                for key in keys
-                for purpose in consent.purposes
+                for key in consent_keys
+                for purpose, term in terms.items()
             ],
         )
-    return recorded
+    return Recorded(keys, declared)
+
+
+def _terms(
+    change: Change,
+    collection: Pinned,
+    consent: Consent,
+    given: int,
+    interaction: int,
+    actor: str,
+) -> tuple[dict[str, dict[str, Any]], tuple[Purpose, ...]]:
+    """Return for each purpose the version of its notice, and what bounds the consent to it."""
+    until = None if consent.until is None else microseconds(consent.until)
+    found, declared = purposes.rules(change, collection, consent.purposes, actor)
+    terms: dict[str, dict[str, Any]] = {}
+    for name, rule in found.items():
+        latest = purposes.end_of_days(until, given, rule.max_days)
+        idle = rule.idle_days * DAY
+        terms[name] = {
+            "notice": rule.notice,
+            "latest": latest,
+            "idle": idle,
+            "ends": purposes.end(latest, interaction, idle),
+        }
+    return terms, declared
+
+
+def _insert(
+    change: Change, subjects: Sequence[Known], consent: Consent, common: dict[str, Any]
+) -> dict[int, int]:
+    """Write a consent for each subject; return their keys by that of the subject."""
+    connection = change.connection
+    last = connection.execute(select(func.max(_CONSENT.key))).scalar() or 0
+    for batch in batches(subjects, ROWS):
+        data_keys = change.find_keys(subject.id for subject in batch)
+        connection.execute(
+            insert(schema.consents),
+            [
+                common
+                | {
+                    "id": str(uuid.uuid4()),
+                    "subject_key": subject.key,
+                    "evidence": seal_evidence(data_keys[subject.id], consent.evidence),
+                }
+                for subject in batch
+            ],
+        )
+    # Writers write one at a time, so every consent above the last one is of this change.
+    rows = connection.execute(select(_CONSENT.subject_key, _CONSENT.key).where(_CONSENT.key > last))
+    return dict(tuple(row) for row in rows)
 
 
 def check_own(connection: Connection, consents: dict[int, int]) -> None:
@@ -159,202 +225,178 @@ def id_of(connection: Connection, consent_key: int) -> str:
     return str(connection.execute(query).scalar_one())
 
 
-def withdraw(change: Change, subject_key: int, purpose: str | None) -> tuple[str, ...]:
+def withdraw(
+    change: Change, collection: Pinned, subject: Known, purpose: str | None
+) -> tuple[str, ...]:
     """Withdraw one purpose, or every one, of all the subject's consents; return which.
 
     Raises InvalidName, or ConsentNotFound when nothing was left to withdraw.
     """
     if purpose is not None:
         check_purpose(purpose)
-    standing = [
-        _CONSENT.subject_key == subject_key,
-        _PURPOSE.withdrawn.is_(None),
-        or_(_CONSENT.valid_until.is_(None), _CONSENT.valid_until > change.now),
-    ]
+    query = (
+        select(_PURPOSE.consent_key, _PURPOSE.purpose, _CONSENT.id)
+        .join(schema.consents)
+        .where(_CONSENT.subject_key == subject.key, standing(change.now))
+    )
     if purpose is not None:
-        standing.append(_PURPOSE.purpose == purpose)
-    rows = change.connection.execute(
-        select(_PURPOSE.consent_key, _PURPOSE.purpose).join(schema.consents).where(*standing)
-    ).all()
+        query = query.where(_PURPOSE.purpose == purpose)
+    rows = change.connection.execute(query).all()
     if not rows:
         what = "no purpose" if purpose is None else f"no consent to {purpose!r}"
-        raise ConsentNotFound(f"{_described(change, subject_key)} has {what} to withdraw")
-    for consent_key, name in rows:
+        raise ConsentNotFound(
+            f"{subject.name!r} in collection {collection.name!r} has {what} to withdraw"
+        )
+    for consent_key, name, _ in rows:
         change.connection.execute(
             update(schema.consent_purposes)
             .where(_PURPOSE.consent_key == consent_key, _PURPOSE.purpose == name)
             .values(withdrawn=change.now, sequence=change.sequence)
         )
-    return tuple(sorted({name for _, name in rows}))
+    change.end("withdrawal", [f"{consent}/{name}" for _, name, consent in rows])
+    return tuple(sorted({name for _, name, _ in rows}))
 
 
 def any_left(change: Change, subject_key: int) -> bool:
     """Tell whether a consent stands, now or later, to any purpose."""
-    query = select(_PURPOSE.consent_key).join(schema.consents)
-    standing = and_(
-        _CONSENT.subject_key == subject_key,
-        _PURPOSE.withdrawn.is_(None),
-        or_(_CONSENT.valid_until.is_(None), _CONSENT.valid_until > change.now),
+    query = (
+        select(_PURPOSE.consent_key)
+        .join(schema.consents)
+        .where(_CONSENT.subject_key == subject_key, standing(change.now))
+        .limit(1)
     )
-    return change.connection.execute(query.where(standing).limit(1)).first() is not None
+    return change.connection.execute(query).first() is not None
 
 
-def covering(connection: Connection, collection_key: int, purpose: str, since: int) -> Windows:
-    """Return when the collection's consents cover the purpose.
+def record_interaction(change: Change, subject: Known, at: int) -> None:
+    """Record that the person was in touch at that time: idleness counts anew from there.
 
-    Only what changed after the change numbered ``since``: 0 for all of them.
+    An earlier time than the one on record changes nothing. Raises ConsentRequired for a time that
+    is still to come.
     """
-    result = connection.execute(
-        select(
-            _CONSENT.key,
-            _CONSENT.subject_key,
-            _CONSENT.valid_from,
-            case(
-                (_PURPOSE.withdrawn.is_not(None), 0),
-                else_=func.coalesce(_CONSENT.valid_until, FOREVER),
-            ),
+    if at > change.now:
+        raise ConsentRequired(
+            f"{_iso(moment(at))} is still to come: an interaction is recorded after it happened"
         )
-        .select_from(schema.consent_purposes)
-        .join(schema.consents)
-        .where(
-            _PURPOSE.collection_key == collection_key,
-            _PURPOSE.purpose == purpose,
-            _PURPOSE.sequence > since,
-        )
+    theirs = select(_CONSENT.key).where(_CONSENT.subject_key == subject.key)
+    change.connection.execute(
+        update(schema.consents)
+        .where(_CONSENT.subject_key == subject.key, _CONSENT.last_interaction < at)
+        .values(last_interaction=at)
     )
-    parts = [np.array(rows, np.int64).T for rows in driver_rows(result)]
-    return Windows(*np.concatenate([np.empty((4, 0), np.int64), *parts], axis=1))
-
-
-def covered(
-    connection: Connection, subjects: Sequence[int], purpose: str, now: int
-) -> frozenset[int]:
-    """Return those of the subject keys that may be shown for the purpose at that time."""
-    found: set[int] = set()
-    for batch in batches(subjects, IN_LIST):
-        rows = connection.execute(
-            select(_CONSENT.subject_key)
-            .join(schema.consent_purposes)
-            .where(_CONSENT.subject_key.in_(batch), _PURPOSE.purpose == purpose, _live(now))
+    rows = change.connection.execute(
+        select(_PURPOSE.consent_key, _PURPOSE.purpose, _PURPOSE.latest, _PURPOSE.idle).where(
+            _PURPOSE.consent_key.in_(theirs), standing(change.now)
         )
-        found.update(rows.scalars())
-    return frozenset(found)
-
-
-def live_purposes(
-    connection: Connection, subjects: Sequence[int], now: int
-) -> dict[int, tuple[str, ...]]:
-    """Return, by subject key, the purposes that a live consent covers at that time, sorted."""
-    found: dict[int, set[str]] = {}
-    for batch in batches(subjects, IN_LIST):
-        rows = connection.execute(
-            select(_CONSENT.subject_key, _PURPOSE.purpose)
-            .join(schema.consent_purposes)
-            .where(_CONSENT.subject_key.in_(batch), _live(now))
+    ).all()
+    for key, purpose, latest, idle in rows:
+        ends = purposes.end(latest, at, idle)
+        change.connection.execute(
+            update(schema.consent_purposes)
+            .where(_PURPOSE.consent_key == key, _PURPOSE.purpose == purpose, _PURPOSE.ends < ends)
+            .values(ends=ends, sequence=change.sequence)
         )
-        for key, purpose in rows:
-            found.setdefault(key, set()).add(purpose)
-    return {key: tuple(sorted(names)) for key, names in found.items()}
 
 
-def records(connection: Connection, subject_key: int, name: str) -> tuple[ConsentRecord, ...]:
-    """Return every consent of a subject, the oldest first."""
-    agreed: dict[int, dict[str, int | None]] = {}
+def records(
+    connection: Connection, find_keys: FindKeys, subject: Known
+) -> tuple[ConsentRecord, ...]:
+    """Return every consent of a subject, the oldest first.
+
+    None when the subject is just being erased.
+    """
+    data_key = find_keys([subject.id]).get(subject.id)
+    if data_key is None:
+        return ()
+    agreed: dict[int, list[Any]] = {}
     rows = connection.execute(
-        select(_PURPOSE.consent_key, _PURPOSE.purpose, _PURPOSE.withdrawn)
+        select(schema.consent_purposes)
         .join(schema.consents)
-        .where(_CONSENT.subject_key == subject_key)
+        .where(_CONSENT.subject_key == subject.key)
         .order_by(_PURPOSE.purpose)
     )
-    for key, purpose, withdrawn in rows:
-        agreed.setdefault(key, {})[purpose] = withdrawn
+    for row in rows:
+        agreed.setdefault(row.consent_key, []).append(row)
     found = connection.execute(
-        select(schema.consents).where(_CONSENT.subject_key == subject_key).order_by(_CONSENT.key)
+        select(schema.consents).where(_CONSENT.subject_key == subject.key).order_by(_CONSENT.key)
     )
-    return tuple(_record(row._mapping, name, agreed.get(row.key, {})) for row in found)
+    return tuple(_record(row, subject.name, data_key, agreed.get(row.key, [])) for row in found)
 
 
-def _live(now: int) -> ColumnElement[bool]:
-    return and_(
-        _PURPOSE.withdrawn.is_(None),
-        _CONSENT.valid_from <= now,
-        or_(_CONSENT.valid_until.is_(None), _CONSENT.valid_until > now),
-    )
-
-
-def _require_live(consent: Consent, now: int) -> None:
+def _require_begun(consent: Consent, now: int) -> None:
     if consent.valid_from is not None and microseconds(consent.valid_from) > now:
         raise ConsentRequired(f"the consent begins only at {_iso(consent.valid_from)}")
-    if consent.until is not None and microseconds(consent.until) <= now:
-        raise _ended(consent.until)
 
 
-def _on_record(change: Change, subjects: Sequence[int], consent: Consent | None) -> dict[int, int]:
-    """Find a live consent for each subject key: any, or one equal to the one given."""
-    conditions: list[ColumnElement[bool]] = [_live(change.now)]
-    purposes: set[str] | None = None
+def _on_record(
+    change: Change,
+    subjects: Sequence[Known],
+    consent: Consent | None,
+    purpose: str | None = None,
+) -> dict[int, int]:
+    """Find a live consent for each subject: one equal to the one given, or any to the purpose."""
+    conditions: list[ColumnElement[bool]] = [live(change.now)]
+    if purpose is not None:
+        conditions.append(_PURPOSE.purpose == purpose)
     if consent is not None:
-        same = _evidence(consent) | {"policy_version": consent.policy_version}
+        same: dict[str, Any] = {"policy_version": consent.policy_version}
         same["valid_until"] = None if consent.until is None else microseconds(consent.until)
         if consent.valid_from is not None:
             same["valid_from"] = microseconds(consent.valid_from)
         if consent.given is not None:
             same["given"] = microseconds(consent.given)
         conditions += [_CONSENT[name].is_not_distinct_from(value) for name, value in same.items()]
-        purposes = set(consent.purposes)
     found: dict[int, int] = {}
     for batch in batches(subjects, IN_LIST):
         rows = change.connection.execute(
-            select(_CONSENT.subject_key, _CONSENT.key, _PURPOSE.purpose)
+            select(_CONSENT.subject_key, _CONSENT.key, _PURPOSE.purpose, _CONSENT.evidence)
             .join(schema.consent_purposes)
-            .where(_CONSENT.subject_key.in_(batch), *conditions)
+            .where(_CONSENT.subject_key.in_([subject.key for subject in batch]), *conditions)
         )
-        agreed: dict[tuple[int, int], set[str]] = {}
-        for subject, key, purpose in rows:
-            agreed.setdefault((subject, key), set()).add(purpose)
-        found.update(pair for pair, names in agreed.items() if purposes in (None, names))
+        agreed: dict[tuple[int, int, bytes], set[str]] = {}
+        for subject_key, key, name, evidence in rows:
+            agreed.setdefault((subject_key, key, evidence), set()).add(name)
+        if consent is None:
+            found.update((subject_key, key) for subject_key, key, _ in agreed)
+        else:
+            found.update(_equal(change, batch, agreed, consent))
     return found
 
 
-def _described(change: Change, subject_key: int) -> str:
-    subjects, collections = schema.subjects, schema.collections
-    subject, collection = change.connection.execute(
-        select(subjects.c.name, collections.c.name)
-        .join_from(subjects, collections)
-        .where(subjects.c.key == subject_key)
-    ).one()
-    return f"{subject!r} in collection {collection!r}"
+def _equal(
+    change: Change,
+    subjects: Sequence[Known],
+    agreed: dict[tuple[int, int, bytes], set[str]],
+    consent: Consent,
+) -> Iterator[tuple[int, int]]:
+    """Yield subject and key of the consents to the same purposes on the same evidence."""
+    if not agreed:
+        return
+    ids = {subject.key: subject.id for subject in subjects}
+    data_keys = change.find_keys(ids.values())
+    for (subject_key, key, sealed), names in agreed.items():
+        data_key = data_keys[ids[subject_key]]
+        if names == set(consent.purposes) and open_evidence(data_key, sealed) == consent.evidence:
+            yield subject_key, key
 
 
-def _evidence(consent: Consent) -> dict[str, Any]:
-    if isinstance(consent.evidence, EvidenceFile):
-        document = consent.evidence
-        return {
-            "evidence": None,
-            "evidence_file": document.name,
-            "evidence_sha256": document.sha256,
-        }
-    return {"evidence": consent.evidence, "evidence_file": None, "evidence_sha256": None}
-
-
-def _record(row: Any, name: str, agreed: dict[str, int | None]) -> ConsentRecord:
-    evidence = row["evidence"]
-    if evidence is None:
-        evidence = EvidenceFile(row["evidence_file"], row["evidence_sha256"])
-    until = row["valid_until"]
+def _record(row: Any, name: str, data_key: DataKey, agreed: Sequence[Any]) -> ConsentRecord:
     return ConsentRecord(
-        id=row["id"],
+        id=row.id,
         subject=name,
-        purposes=tuple(agreed),
-        evidence=evidence,
-        policy_version=row["policy_version"],
-        given=moment(row["given"]),
-        valid_from=moment(row["valid_from"]),
-        until=None if until is None else moment(until),
-        recorded=moment(row["recorded"]),
-        recorded_by=row["recorded_by"],
+        purposes=tuple(each.purpose for each in agreed),
+        evidence=open_evidence(data_key, row.evidence),
+        policy_version=row.policy_version,
+        given=moment(row.given),
+        valid_from=moment(row.valid_from),
+        until=None if row.valid_until is None else moment(row.valid_until),
+        recorded=moment(row.recorded),
+        recorded_by=row.recorded_by,
+        last_interaction=moment(row.last_interaction),
+        ends=MappingProxyType({each.purpose: moment(each.ends) for each in agreed}),
+        notices=MappingProxyType({each.purpose: each.notice for each in agreed}),
         withdrawn=MappingProxyType(
-            {purpose: moment(at) for purpose, at in agreed.items() if at is not None}
+            {each.purpose: moment(each.withdrawn) for each in agreed if each.withdrawn is not None}
         ),
     )
 

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, and_, insert, select
 
-from sayso.errors import EnrolmentError, ModelConflict, StoreUnavailable
+from sayso.errors import EnrolmentError, ModelConflict, SealBroken, StoreUnavailable
 from sayso.gallery import consents, schema
 from sayso.gallery.batches import IN_LIST, ROWS, batches, driver_rows
 from sayso.gallery.collections import Pinned
 from sayso.gallery.consents import EnrolmentGrant
+from sayso.gallery.sealing import STORED, open_template, picture_digest, seal_templates
 from sayso.gallery.search import LARGEST_DIMENSION
 from sayso.gallery.store import Change
+from sayso.gallery.subjects import Known
 from sayso.gallery.times import moment
 from sayso.gallery.types import EnrolledFace
+from sayso.keyring.sealing import DataKey
+from sayso.keyring.store import Keyring
 
 _FACE = schema.faces.c
-#: Templates in the store: float32, little-endian, one after the other.
-STORED = np.dtype("<f4")
 _MATRIX = 2
 _LENGTH_TOLERANCE = 1e-3
 #: What to say of a template that is none.
@@ -32,7 +34,7 @@ DAMAGED = "the gallery cannot be used: it holds a damaged template; restore it f
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a face came from; ``box`` and ``digest`` are those of its picture (sha256, hex)."""
+    """Where a face came from; ``digest`` is the sha256 of its picture's file, in hex."""
 
     box: tuple[float, float, float, float]
     quality: float
@@ -73,12 +75,12 @@ def insert_faces(
     collection: Pinned,
     grant: EnrolmentGrant,
     *,
-    subjects: Sequence[int],
+    subjects: Sequence[Known],
     templates: NDArray[np.float32],
     template_version: str,
     origins: Sequence[Origin] | None = None,
 ) -> list[str]:
-    """Enrol templates, float32 (n, d), of these subject keys; return the faces' ids.
+    """Enrol templates, float32 (n, d), row i of ``subjects[i]``; return the faces' ids.
 
     This is the only statement that writes a template, and it takes leave of ``consents`` only.
     Raises EnrolmentError when that leave is of another change, collection or subject, or names a
@@ -86,50 +88,53 @@ def insert_faces(
     """
     if (grant.sequence, grant.collection_key) != (change.sequence, collection.key):
         raise EnrolmentError("leave to enrol holds only in the change that it was given in")
-    if any(key not in grant.consents for key in subjects):
+    people = {subject.key: subject for subject in subjects}
+    if any(key not in grant.consents for key in people):
         raise EnrolmentError("leave to enrol was given for other subjects")
-    consents.check_own(change.connection, {key: grant.consents[key] for key in subjects})
+    consents.check_own(change.connection, {key: grant.consents[key] for key in people})
     if len(templates) != len(subjects) or (origins is not None and len(origins) != len(subjects)):
         raise EnrolmentError(f"{len(templates)} templates are not of {len(subjects)} subjects")
-    stored = templates.astype(STORED, copy=False)
     ids: list[str] = []
     for rows in batches(range(len(subjects)), ROWS):
+        found = change.find_keys({subjects[row].id for row in rows})
+        keys = [found[subjects[row].id] for row in rows]
+        sealed = seal_templates(keys, templates[rows[0] : rows[-1] + 1])
         values = [
             {
                 "id": str(uuid.uuid4()),
                 "collection_key": collection.key,
-                "subject_key": subjects[row],
-                "consent_key": grant.consents[subjects[row]],
-                "template": stored[row].tobytes(),
+                "subject_key": subjects[row].key,
+                "consent_key": grant.consents[subjects[row].key],
+                "template": template,
                 "template_version": template_version,
                 "created": change.now,
                 "sequence": change.sequence,
-                **_origin(origins[row] if origins else None),
+                **_origin(key, origins[row] if origins else None),
             }
-            for row in rows
+            for row, key, template in zip(rows, keys, sealed, strict=True)
         ]
         change.connection.execute(insert(schema.faces), values)
         ids += [str(value["id"]) for value in values]
     return ids
 
 
-def enrolled_pictures(
-    connection: Connection, subject_key: int, digests: Sequence[str]
-) -> dict[str, str]:
-    """Return, by the digest of their picture, the ids of faces that the subject has already."""
+def enrolled_pictures(change: Change, subject: Known, pictures: Sequence[str]) -> dict[str, str]:
+    """Return, by the sha256 of their picture, the ids of faces that the subject has already."""
+    key = change.find_keys([subject.id])[subject.id]
+    digests = {picture_digest(key, sha256): sha256 for sha256 in pictures}
     found: dict[str, str] = {}
     for batch in batches(digests, IN_LIST):
-        rows = connection.execute(
+        rows = change.connection.execute(
             select(_FACE.picture_digest, _FACE.id).where(
-                _FACE.subject_key == subject_key, _FACE.picture_digest.in_(batch)
+                _FACE.subject_key == subject.key, _FACE.picture_digest.in_(batch)
             )
         )
-        found.update((str(digest), face) for digest, face in rows)
+        found.update((digests[digest], face) for digest, face in rows)
     return found
 
 
 def of_subject(
-    connection: Connection, collection: Pinned, subject_key: int, name: str
+    connection: Connection, collection: Pinned, subject: Known
 ) -> tuple[EnrolledFace, ...]:
     """Return the subject's faces, the oldest first."""
     consent = schema.consents.c
@@ -146,34 +151,65 @@ def of_subject(
             _FACE.created,
         )
         .join(schema.consents, consent.key == _FACE.consent_key)
-        .where(_FACE.subject_key == subject_key)
+        .where(_FACE.subject_key == subject.key)
         .order_by(_FACE.key)
     )
-    return tuple(_face(row, collection, name) for row in rows)
+    return tuple(_face(row, collection, subject.name) for row in rows)
 
 
 def changed(
-    connection: Connection, collection_key: int, dimension: int, since: int
+    connection: Connection, keyring: Keyring, collection_key: int, dimension: int, since: int
 ) -> Iterator[Chunk]:
     """Yield the faces of a collection that came after the change numbered ``since``, in chunks.
 
-    Raises StoreUnavailable for a template of another length.
+    Whoever is erased meanwhile is left out. Raises StoreUnavailable for a template that cannot be
+    opened or is of another length, and for a subject whose key is lost.
     """
+    new = and_(_FACE.collection_key == collection_key, _FACE.sequence > since)
+    people = select(_FACE.subject_key).where(new)
+    subject = schema.subjects.c
+    query = select(subject.id).where(subject.key.in_(people))
+    ids = {row[0] for rows in driver_rows(connection.execute(query)) for row in rows}
+    found = keyring.find(ids)
+    if len(found) < len(ids):
+        check_erased(keyring, ids - set(found))
     query = (
-        select(_FACE.key, _FACE.subject_key, _FACE.template)
-        .where(_FACE.collection_key == collection_key, _FACE.sequence > since)
+        select(_FACE.key, _FACE.subject_key, _FACE.template, subject.id)
+        .join(schema.subjects, subject.key == _FACE.subject_key)
+        .where(new)
         .order_by(_FACE.sequence, _FACE.key)
     )
     for rows in driver_rows(connection.execute(query)):
-        keys, subjects, templates = zip(*rows, strict=True)
-        stored = b"".join(templates)
-        if len(stored) != len(rows) * dimension * STORED.itemsize:
+        left = [row for row in rows if row[3] in found]
+        if not left:
+            continue
+        keys, subjects, sealed, owners = zip(*left, strict=True)
+        try:
+            opened = [
+                open_template(found[owner], each)
+                for owner, each in zip(owners, sealed, strict=True)
+            ]
+        except SealBroken as error:
+            raise StoreUnavailable(DAMAGED) from error
+        stored = b"".join(opened)
+        if len(stored) != len(left) * dimension * STORED.itemsize:
             raise StoreUnavailable(DAMAGED)
         matrix = np.frombuffer(stored, dtype=STORED).astype(np.float32, copy=False)
         yield Chunk(
             np.array(keys, np.int64),
             np.array(subjects, np.int64),
-            matrix.reshape(len(rows), dimension),
+            matrix.reshape(len(left), dimension),
+        )
+
+
+def check_erased(keyring: Keyring, subjects: Set[str]) -> None:
+    """Raise StoreUnavailable unless all these subjects, who have no key, were erased."""
+    lost = subjects - set(keyring.ended("subject"))
+    if lost:
+        raise StoreUnavailable(
+            f"the keyring lacks the keys of {len(lost)} of the gallery's subjects, so what is held "
+            "of them cannot be read: put back the keyring that belongs to this gallery, or restore "
+            "a backup (sayso restore), which leaves them out"
         )
 
 
@@ -188,17 +224,12 @@ def removed(connection: Connection, collection_key: int, since: int) -> NDArray[
     return np.array(rows.scalars().all(), np.int64)
 
 
-def names(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """Return id and subject's name of those faces, by key, that are still there."""
-    found: dict[int, tuple[str, str]] = {}
-    subject = schema.subjects.c
+def ids(connection: Connection, keys: Sequence[int]) -> dict[int, str]:
+    """Return the ids of those faces, by key, that are still there."""
+    found: dict[int, str] = {}
     for batch in batches(keys, IN_LIST):
-        rows = connection.execute(
-            select(_FACE.key, _FACE.id, subject.name)
-            .join(schema.subjects, subject.key == _FACE.subject_key)
-            .where(_FACE.key.in_(batch))
-        )
-        found.update((key, (face, name)) for key, face, name in rows)
+        rows = connection.execute(select(_FACE.key, _FACE.id).where(_FACE.key.in_(batch)))
+        found.update((key, face) for key, face in rows)
     return found
 
 
@@ -208,7 +239,7 @@ def _not_of_unit_length(matrix: NDArray[np.float32]) -> NDArray[np.int64]:
         return np.flatnonzero(~(np.abs(np.sqrt(squares) - 1) <= _LENGTH_TOLERANCE))  # NaN too
 
 
-def _origin(origin: Origin | None) -> dict[str, float | str | None]:
+def _origin(key: DataKey, origin: Origin | None) -> dict[str, float | bytes | None]:
     left, top, right, bottom = origin.box if origin else (None,) * 4
     return {
         "quality": origin.quality if origin else None,
@@ -216,7 +247,7 @@ def _origin(origin: Origin | None) -> dict[str, float | str | None]:
         "box_top": top,
         "box_right": right,
         "box_bottom": bottom,
-        "picture_digest": origin.digest if origin else None,
+        "picture_digest": picture_digest(key, origin.digest) if origin else None,
     }
 
 

@@ -2,8 +2,8 @@
 
 The store is the truth. Before every answer the index applies the changes that were committed since
 its last one, so that what was acknowledged anywhere is found here, and what was erased anywhere is
-gone, from memory too. After the search the store has the last word: whoever is no longer covered
-when the answer is put together is not in it.
+gone, from memory too. After the search the store has the last word, in the very change that
+records the search: whoever is not covered any more when that commits is not in the answer.
 
 Whoever the purpose does not cover is masked out before the search. Their faces cost the same time
 as others and leave no trace in the answer.
@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
-from sayso.gallery import collections, consents, faces, schema
+from sayso.gallery import collections, coverage, faces, schema, subjects
 from sayso.gallery.cache import CollectionCache, Found
-from sayso.gallery.store import Store, current_sequence
+from sayso.gallery.store import Change, Store, current_state
 
 #: How often an answer is put together anew because consents changed under way.
 _ATTEMPTS = 5
@@ -28,11 +28,17 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A subject that a probe resembles, with the id and cosine of their most similar face."""
+    """A subject that a probe resembles, with the id and cosine of their most similar face.
+
+    ``subject_id`` is by what the audit log knows them; the keys are the store's.
+    """
 
     subject: str
+    subject_id: str
     face_id: str
     cosine: float
+    subject_key: int
+    face_key: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ class Index:
         self._threads = threads
         self._store = store
         self._lock = threading.Lock()
-        self._sequence = 0
+        self._state = self._refreshed = ("", 0)
         self._caches: dict[int, CollectionCache] = {}
 
     def match(
@@ -72,23 +78,38 @@ class Index:
         """
         for _ in range(_ATTEMPTS):
             found, templates = self._search(collection, probes, purpose, top, min_cosine)
-            face_keys = sorted({face for hits in found for face, _, _ in hits})
-            subject_keys = sorted({subject for hits in found for _, subject, _ in hits})
             with self._store.read() as connection:
-                names = faces.names(connection, face_keys)
-                shown = consents.covered(connection, subject_keys, purpose, self._store.now())
-            if len(names) == len(face_keys) and len(shown) == len(subject_keys):
+                hits = self._shown(connection, found, purpose, self._store.now())
+            if sum(map(len, hits)) == sum(map(len, found)):
                 break
             # Somebody withdrew, expired or was erased meanwhile: the next best may move up.
-        hits = tuple(
-            tuple(
-                Hit(names[face][1], names[face][0], cosine)
-                for face, subject, cosine in of_probe
-                if face in names and subject in shown
-            )
-            for of_probe in found
-        )
         return Matches(hits, templates)
+
+    def confirm(self, change: Change, matches: Matches, purpose: str) -> Matches:
+        """Leave out whoever may not be shown any more at the time of the change.
+
+        No other change can come between this and the commit of that one.
+        """
+        keys = {hit.subject_key for hits in matches.hits for hit in hits}
+        faces_of = {hit.face_key for hits in matches.hits for hit in hits}
+        shown = coverage.covered(change.connection, sorted(keys), purpose, change.now)
+        there = faces.ids(change.connection, sorted(faces_of))
+        hits = tuple(
+            tuple(hit for hit in of_probe if hit.subject_key in shown and hit.face_key in there)
+            for of_probe in matches.hits
+        )
+        return Matches(hits, matches.templates)
+
+    def most_alike(
+        self, collection: str, probes: NDArray[np.float32], min_cosine: float
+    ) -> list[int | None]:
+        """Return for each probe the key of the most similar subject, whatever they agreed to.
+
+        For enrolment only, where it must not matter who may be shown. None where nobody is at
+        least so similar.
+        """
+        found, _ = self._search(collection, probes, None, 1, min_cosine)
+        return [hits[0][1] if hits else None for hits in found]
 
     def refresh(self) -> None:
         """Apply every change to every cache now, not only before its next answer."""
@@ -99,16 +120,41 @@ class Index:
                 cache.refresh(connection)
         self._wipe_deleted()
 
+    def refresh_if_changed(self) -> None:
+        """Do as ``refresh``, if anything was committed since the last time that this was asked."""
+        with self._store.read() as connection:
+            state = current_state(connection)
+        if state != self._refreshed:
+            self.refresh()
+            self._refreshed = state
+
     def close(self) -> None:
         """Drop every cache."""
         with self._lock:
             self._caches = {}
 
+    def _shown(
+        self, connection: Connection, found: list[list[Found]], purpose: str, now: int
+    ) -> tuple[tuple[Hit, ...], ...]:
+        """Put names to what was found, leaving out whoever is gone or not covered."""
+        face_ids = faces.ids(connection, sorted({face for hits in found for face, _, _ in hits}))
+        keys = sorted({subject for hits in found for _, subject, _ in hits})
+        covered = coverage.covered(connection, keys, purpose, now)
+        known = subjects.names(connection, self._store.keyring.find, sorted(covered))
+        return tuple(
+            tuple(
+                Hit(known[subject].name, known[subject].id, face_ids[face], cosine, subject, face)
+                for face, subject, cosine in of_probe
+                if face in face_ids and subject in known
+            )
+            for of_probe in found
+        )
+
     def _search(
         self,
         collection: str,
         probes: NDArray[np.float32],
-        purpose: str,
+        purpose: str | None,
         top: int,
         min_cosine: float,
     ) -> tuple[list[list[Found]], int]:
@@ -123,26 +169,35 @@ class Index:
             # The connection comes after the lock: a cache must not meet an older state than it has.
             with self._store.read() as connection:
                 cache.refresh(connection, purpose)
-            eligible = cache.eligible(purpose, self._store.now())
+            if purpose is None:
+                eligible = cache.everybody()
+            else:
+                eligible = cache.eligible(purpose, self._store.now())
             return cache.search(probes, eligible, top, min_cosine), eligible.templates
 
     def _cache(self, key: int, dimension: int) -> CollectionCache:
         with self._lock:
             if key not in self._caches:
-                self._caches[key] = CollectionCache(key, dimension, self._threads)
+                self._caches[key] = CollectionCache(
+                    key, dimension, self._store.keyring, self._threads
+                )
             return self._caches[key]
 
     def _wipe_deleted(self) -> None:
-        """Drop the caches of collections that are no more; one small query when any change came."""
+        """Drop the caches of collections that are no more; one small query when any change came.
+
+        After a backup was restored none of them is what it was.
+        """
         key = schema.collections.c.key
         with self._lock, self._store.read() as connection:
-            sequence = current_sequence(connection)
-            if sequence == self._sequence:
+            state = current_state(connection)
+            if state == self._state:
                 return
-            existing = connection.execute(select(key).where(key.in_(list(self._caches))))
-            gone = set(self._caches) - set(existing.scalars())
+            gone = set(self._caches)
+            if state[0] == self._state[0]:
+                gone -= set(connection.execute(select(key).where(key.in_(list(gone)))).scalars())
             caches = [self._caches.pop(key) for key in gone]
-            self._sequence = sequence
+            self._state = state
         for cache in caches:
             with cache.lock:
                 cache.wipe()

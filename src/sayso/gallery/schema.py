@@ -8,6 +8,10 @@
   ``state`` and keeps that row locked until it commits, so numbers become visible in their order:
   whoever has read up to n needs only what is above n.
 
+- What is sealed is AES-256-GCM under the data key of a subject, which lies in the keyring and not
+  here: when that key is destroyed nobody can read it, in this file or in any old copy of it. So
+  are the digests of a subject's pictures; only the digest of a name is under a key for all.
+
 A change here needs a migration and a new REVISION; a test compares the two.
 """
 
@@ -30,7 +34,7 @@ from sqlalchemy import (
 )
 
 #: The migration that this code needs the store to be at.
-REVISION = "0001"
+REVISION = "0002"
 
 metadata = MetaData(
     naming_convention={
@@ -59,6 +63,11 @@ state = Table(
     Column("id", Integer, primary_key=True),
     Column("sequence", BigInteger, nullable=False),
     Column("created", BigInteger, nullable=False),
+    # Another one after a backup was restored: whatever was cached before is of another gallery.
+    Column("epoch", String(36), nullable=False),
+    # The audit log's end: how many entries, and the hash of the last.
+    Column("events", BigInteger, nullable=False),
+    Column("head", LargeBinary),
     CheckConstraint("id = 1", name="single"),
 )
 
@@ -81,10 +90,40 @@ subjects = Table(
     _key(),
     _id(),
     Column("collection_key", ForeignKey(collections.c.key), nullable=False),
-    Column("name", String(255), nullable=False),
+    Column("name", LargeBinary, nullable=False),  # sealed
+    Column("name_digest", LargeBinary, nullable=False),  # to find the name by; HMAC-SHA256
     Column("created", BigInteger, nullable=False),
+    UniqueConstraint("collection_key", "name_digest"),
+    Index(None, "collection_key", "created", "id"),
+    sqlite_autoincrement=True,
+)
+
+#: What a collection is for: one row for each purpose that was declared.
+purposes = Table(
+    "purposes",
+    metadata,
+    _key(),
+    _id(),
+    Column("collection_key", ForeignKey(collections.c.key), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("notice", Integer, nullable=False),  # the version in force
+    Column("max_days", Integer),
+    Column("idle_days", Integer, nullable=False),
+    Column("by_default", Integer, nullable=False),  # 1 where the first consent declared it
+    Column("met", BigInteger),
     UniqueConstraint("collection_key", "name"),
     sqlite_autoincrement=True,
+)
+
+#: What people are told, in every version that anybody may have agreed to.
+notices = Table(
+    "notices",
+    metadata,
+    Column("purpose_key", ForeignKey(purposes.c.key), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("written", BigInteger, nullable=False),
+    Column("written_by", String(255), nullable=False),
 )
 
 consents = Table(
@@ -93,18 +132,15 @@ consents = Table(
     _key(),
     _id(),
     Column("subject_key", ForeignKey(subjects.c.key), nullable=False, index=True),
-    # Either a text, or the name and sha256 of a document that the operator keeps.
-    Column("evidence", Text),
-    Column("evidence_file", String(255)),
-    Column("evidence_sha256", String(64)),
+    # A text, or the name and sha256 of a document that the operator keeps; JSON, sealed.
+    Column("evidence", LargeBinary, nullable=False),
     Column("policy_version", String(255)),
     Column("given", BigInteger, nullable=False),
     Column("valid_from", BigInteger, nullable=False),
     Column("valid_until", BigInteger),
     Column("recorded", BigInteger, nullable=False),
     Column("recorded_by", String(255), nullable=False),
-    CheckConstraint("(evidence IS NULL) <> (evidence_file IS NULL)", name="evidence"),
-    CheckConstraint("(evidence_file IS NULL) = (evidence_sha256 IS NULL)", name="evidence_file"),
+    Column("last_interaction", BigInteger, nullable=False),
     CheckConstraint("valid_until > valid_from", name="window"),
     sqlite_autoincrement=True,
 )
@@ -116,9 +152,16 @@ consent_purposes = Table(
     Column("purpose", String(64), primary_key=True),
     # The subject's collection again, so that a cache finds what changed in its own without a scan.
     Column("collection_key", ForeignKey(collections.c.key), nullable=False),
+    # The version of the notice that was agreed to, and the strictest rule since: ``latest`` bounds
+    # ``ends`` whatever happens, ``idle`` (microseconds) counts from the last interaction.
+    Column("notice", Integer, nullable=False),
+    Column("latest", BigInteger),
+    Column("idle", BigInteger, nullable=False),
+    Column("ends", BigInteger, nullable=False),
     Column("withdrawn", BigInteger),
     Column("sequence", BigInteger, nullable=False),
     Index(None, "collection_key", "purpose", "sequence"),
+    Index(None, "ends"),
 )
 
 faces = Table(
@@ -130,14 +173,16 @@ faces = Table(
     Column("subject_key", ForeignKey(subjects.c.key), nullable=False),
     # No face without a consent: not even the database would take one.
     Column("consent_key", ForeignKey(consents.c.key), nullable=False, index=True),
-    Column("template", LargeBinary, nullable=False),  # unit length, float32, little-endian
+    # Unit length, float32, little-endian; sealed.
+    Column("template", LargeBinary, nullable=False),
     Column("template_version", String(255), nullable=False),
     Column("quality", Float),  # overall, 0 to 100
     Column("box_left", Float),
     Column("box_top", Float),
     Column("box_right", Float),
     Column("box_bottom", Float),
-    Column("picture_digest", String(64)),  # sha256 of the file; none for an imported template
+    # HMAC of the file under the subject's key; none for an imported template.
+    Column("picture_digest", LargeBinary),
     Column("created", BigInteger, nullable=False),
     Column("sequence", BigInteger, nullable=False),
     UniqueConstraint("subject_key", "picture_digest"),
@@ -165,4 +210,56 @@ tombstones = Table(
     Column("erased", BigInteger, nullable=False, index=True),
     Column("faces", Integer, nullable=False),
     Column("consents", Integer, nullable=False),
+    Column("reason", String(16), nullable=False),
+    Index(None, "collection", "created", "id"),
+)
+
+#: What ended here and is still to be told to the keyring, which ends it for every backup.
+pending_endings = Table(
+    "pending_endings",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+
+access_keys = Table(
+    "access_keys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("actor", String(255), nullable=False),
+    Column("purpose", String(64), nullable=False),
+    Column("actions", Text, nullable=False),  # JSON array of names
+    Column("collections", Text),  # JSON array of names; every one where there is none
+    Column("attestation", Text),
+    Column("secret", LargeBinary),  # sealed under the keyring's key for secrets; none when revoked
+    Column("created", BigInteger, nullable=False),
+    Column("created_by", String(255), nullable=False),
+    Column("expires", BigInteger),
+    Column("revoked", BigInteger),
+)
+
+#: The audit log. The ``body`` is what counts, and what is hashed and signed; the other columns
+#: repeat parts of it to look for.
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", BigInteger, nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("actor", String(255), nullable=False),
+    Column("collection", String(255)),
+    Column("body", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Index(None, "collection", "number"),
+)
+
+#: Which entries are about which subjects, by id.
+audit_subjects = Table(
+    "audit_subjects",
+    metadata,
+    Column("subject", String(36), primary_key=True),
+    Column("number", ForeignKey(audit.c.number), primary_key=True),
+    Index(None, "number"),
 )

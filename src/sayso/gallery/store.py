@@ -1,8 +1,13 @@
 """The store: a SQLite database in a data folder, opened, migrated, read and written.
 
-The store is the truth about the gallery. What ``write`` has committed is on the disk: SQLite runs
-with ``synchronous=FULL``, so the write-ahead log is synced before a commit returns. Deleted content
-is overwritten (``secure_delete``), and ``scrub`` takes it out of the write-ahead log.
+The store is the truth about the gallery. What ``write`` has committed is on the disk (see
+``sayso.sqlite``). Deleted content is overwritten; ``scrub`` takes it out of the write-ahead log.
+
+Two files are written that no transaction spans: this one and the keyring. Data keys are durable in
+the keyring before anything here is sealed under them. What ends (a subject, a purpose of a
+consent, an access key) ends here first, and is left in ``pending_endings`` in the same
+transaction; ``settle`` then ends it in the keyring. Whoever is killed in between leaves that to
+the next opening.
 
 Several threads and processes may use one folder. Readers see one consistent state for as long as
 their connection is open and never wait; writers wait for each other.
@@ -14,38 +19,34 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
-from sqlalchemy import (
-    URL,
-    Connection,
-    Engine,
-    create_engine,
-    event,
-    insert,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, NoResultFound
 
+from sayso.durable import sync_folder
 from sayso.errors import StoreUnavailable
 from sayso.gallery import schema
 from sayso.gallery.times import microseconds
+from sayso.keyring.sealing import DataKey
+from sayso.keyring.store import Ending, Keyring, Kind
+from sayso.sqlite import WRITING, raw_connection, sqlite_engine, truncate_log
 
-_FILE = "gallery.sqlite"
+FILE = "gallery.sqlite"
 _LOCK = "gallery.lock"
 _MAGIC = b"SQLite format 3\x00"
 _OPENING_TIMEOUT = 60.0
-_SCRUB_TIMEOUT_MS = 1000
-_WAL_LIMIT = 64 << 20  # bytes of write-ahead log that stay on the disk after a larger change
+_FOREIGN = f"{FILE} is a database, but not one of Sayso's"
+_PLAIN_REVISION = "0001"  # the last one that sealed nothing
 
 Clock = Callable[[], datetime]
+#: Gives the data keys of subjects, by their ids; those whose key is gone are left out.
+FindKeys = Callable[[Iterable[str]], dict[str, DataKey]]
 
 
 def utc_now() -> datetime:
@@ -57,16 +58,34 @@ def utc_now() -> datetime:
 class Change:
     """A write transaction: its connection, its number in the sequence of changes, and its time.
 
-    ``now`` is in microseconds since 1970, UTC.
+    ``now`` is in microseconds since 1970, UTC. ``new_keys`` are those of subjects that the change
+    makes: they are kept when it is done. ``endings`` lists what it has ended.
     """
 
     connection: Connection
     sequence: int
     now: int
+    keyring: Keyring
+    new_keys: dict[str, DataKey] = field(default_factory=dict)
+    endings: list[Ending] = field(default_factory=list)
+
+    def find_keys(self, subjects: Iterable[str]) -> dict[str, DataKey]:
+        """Return the data keys of subjects, also of those that this change makes."""
+        wanted = list(subjects)
+        found = {each: self.new_keys[each] for each in wanted if each in self.new_keys}
+        return found | self.keyring.find(each for each in wanted if each not in found)
+
+    def end(self, kind: Kind, ids: Iterable[str]) -> None:
+        """Note what ends with this change, so that no backup brings it back."""
+        new = [Ending(kind, each, self.now) for each in ids]
+        rows = [{"kind": each.kind, "id": each.id, "at": each.at} for each in new]
+        if rows:
+            self.connection.execute(insert(schema.pending_endings), rows)
+        self.endings.extend(new)
 
 
 class Store:
-    """One gallery database.
+    """One gallery database, with the keyring that its contents are sealed by.
 
     ``folder`` is created, for its owner alone, when it is not there. ``shown`` is what messages
     call it. ``busy_timeout`` is how many seconds a writer waits for others.
@@ -77,28 +96,20 @@ class Store:
     def __init__(
         self,
         folder: Path,
+        keyring: Keyring,
         *,
         shown: str | None = None,
         clock: Clock = utc_now,
         busy_timeout: float = 60.0,
     ) -> None:
         self.clock = clock
-        self._shown = f"the gallery in {shown or repr(str(folder))}"
-        self._path = folder / _FILE
+        self.keyring = keyring
+        self._shown = _called(folder, shown)
+        self._path = folder / FILE
         self._timeout = busy_timeout
         self._writing = threading.Lock()
-        try:
-            _make_folder(folder)
-            found = self._path.exists()
-        except (FileExistsError, NotADirectoryError) as error:
-            raise self._unavailable(
-                "a file is where a folder should be; set SAYSO_DATA to a folder, or open another"
-            ) from error
-        except OSError as error:
-            raise self._unavailable(error.strerror or "the folder cannot be used") from error
-        if found:
-            self._check_header()
-        self._engine = _engine(self._path, busy_timeout)
+        found = find_database(folder, shown=shown)
+        self._engine = sqlite_engine(self._path, busy_timeout)
         try:
             revision = self._revision() if found else None
             if revision != schema.REVISION:
@@ -133,7 +144,7 @@ class Store:
             )
         try:
             with self._translated(), self._engine.connect() as connection:
-                connection.execution_options(sayso_begin="BEGIN IMMEDIATE")
+                connection.execution_options(**WRITING)
                 with connection.begin():
                     state = schema.state
                     sequence: int = connection.execute(
@@ -141,9 +152,39 @@ class Store:
                         .values(sequence=state.c.sequence + 1)
                         .returning(state.c.sequence)
                     ).scalar_one()
-                    yield Change(connection, sequence, self.now())
+                    change = Change(connection, sequence, self.now(), self.keyring)
+                    yield change
+                    if change.new_keys:
+                        self.keyring.keep(change.new_keys)
         finally:
             self._writing.release()
+
+    def settle_pending(self) -> None:
+        """Settle what a process that was killed has left."""
+        with self.read() as connection:
+            left = connection.execute(select(schema.pending_endings.c.id).limit(1)).first()
+        if left is not None:
+            self.settle()
+
+    def settle(self) -> None:
+        """End in the keyring whatever has ended here, and take it out of the files.
+
+        Data keys are destroyed, and the write-ahead log is emptied.
+        """
+        pending = schema.pending_endings.c
+        with self.read() as connection:
+            rows = connection.execute(select(pending.kind, pending.id, pending.at)).all()
+        endings = [Ending(kind, each, at) for kind, each, at in rows]
+        if endings:
+            self.keyring.end(endings)
+            with self.write() as change:
+                change.connection.execute(
+                    delete(schema.pending_endings).where(
+                        pending.kind == bindparam("ended_kind"), pending.id == bindparam("ended_id")
+                    ),
+                    [{"ended_kind": each.kind, "ended_id": each.id} for each in endings],
+                )
+        self.scrub()
 
     def scrub(self) -> bool:
         """Move the write-ahead log into the database and empty it, after an erasure.
@@ -152,27 +193,7 @@ class Store:
         scrub empties it.
         """
         with self._translated(), self._engine.connect() as connection:
-            raw = connection.connection.dbapi_connection
-            assert isinstance(raw, sqlite3.Connection)  # noqa: S101 - tells the type checker
-            raw.execute(f"PRAGMA busy_timeout={_SCRUB_TIMEOUT_MS}")
-            try:
-                busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            finally:
-                raw.execute(f"PRAGMA busy_timeout={int(self._timeout * 1000)}")
-            return not busy
-
-    def _check_header(self) -> None:
-        try:
-            with self._path.open("rb") as file:
-                header = file.read(len(_MAGIC))
-        except OSError as error:
-            raise self._unavailable(error.strerror or "it cannot be read") from error
-        # A new database gets its name only when it is complete, so an empty one is a lost one.
-        if header != _MAGIC:
-            raise self._unavailable(
-                f"{_FILE} is {'empty' if not header else 'not a database'}; restore it from a "
-                "backup, or move it away to start anew"
-            )
+            return truncate_log(connection, self._timeout)
 
     def _revision(self) -> str:
         with self.read() as connection:
@@ -183,7 +204,7 @@ class Store:
                     raise
                 found = None
         if not isinstance(found, str):
-            raise self._unavailable(f"{_FILE} is a database, but not one of Sayso's")
+            raise self._unavailable(_FOREIGN)
         return found
 
     def _prepare(self, lock: Path) -> None:
@@ -194,9 +215,13 @@ class Store:
             with FileLock(lock, timeout=_OPENING_TIMEOUT, mode=0o600):
                 # Another process may have done it while this one waited.
                 if not self._path.exists():
-                    self._create(migrations.upgrade)
+                    self._create(lambda c: migrations.upgrade(c, None, self.keyring))
                 elif (revision := self._revision()) != schema.REVISION:
-                    self._migrate(self._engine, lambda c: migrations.upgrade(c, revision))
+                    self._migrate(
+                        self._engine, lambda c: migrations.upgrade(c, revision, self.keyring)
+                    )
+                    if revision == _PLAIN_REVISION:
+                        self._compact()
         except Timeout:
             raise self._unavailable(
                 f"another process has been preparing it for {_OPENING_TIMEOUT:g} s"
@@ -204,17 +229,29 @@ class Store:
         except OSError as error:
             raise self._unavailable(error.strerror or "it cannot be written") from error
 
-    def _create(self, upgrade: Callable[[Connection, str | None], None]) -> None:
+    def _compact(self) -> None:
+        """Write the database anew, so that nothing of what it held before is left in the file."""
+        with self._translated(), self._engine.connect() as connection:
+            raw_connection(connection).execute("VACUUM")
+        self.scrub()
+
+    def _create(self, upgrade: Callable[[Connection], None]) -> None:
         """Make the database under another name; it takes its own only when complete."""
         new = self._path.with_suffix(".new")
         for leftover in new.parent.glob(new.name + "*"):
             leftover.unlink()
         os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        engine = _engine(new, self._timeout)
+        engine = sqlite_engine(new, self._timeout)
 
         def build(connection: Connection) -> None:
-            upgrade(connection, None)
-            row = {"id": 1, "sequence": 0, "created": self.now()}
+            upgrade(connection)
+            row = {
+                "id": 1,
+                "sequence": 0,
+                "created": self.now(),
+                "epoch": str(uuid.uuid4()),
+                "events": 0,
+            }
             connection.execute(insert(schema.state).values(row))
 
         try:
@@ -225,15 +262,11 @@ class Store:
         with contextlib.closing(sqlite3.connect(new)) as raw:
             raw.execute("PRAGMA journal_mode=WAL")
         new.rename(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self._path.parent)
 
     def _migrate(self, engine: Engine, change: Callable[[Connection], None]) -> None:
         with self._translated(), engine.connect() as connection:
-            connection.execution_options(sayso_begin="BEGIN IMMEDIATE")
+            connection.execution_options(**WRITING)
             with connection.begin():
                 change(connection)
 
@@ -252,9 +285,68 @@ class Store:
         return StoreUnavailable(f"{self._shown} cannot be used: {reason}")
 
 
+def find_database(folder: Path, *, shown: str | None = None) -> bool:
+    """Make the folder if it is not there; tell whether it has a database in it.
+
+    Raises StoreUnavailable when the folder cannot be used, or the file is no database.
+    """
+    called = _called(folder, shown)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not (folder / FILE).exists():
+            return False
+        with (folder / FILE).open("rb") as file:
+            header = file.read(len(_MAGIC))
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StoreUnavailable(
+            f"{called} cannot be used: a file is where a folder should be; set SAYSO_DATA to a "
+            "folder, or open another"
+        ) from error
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{called} cannot be used: {error.strerror or 'it cannot be read'}"
+        ) from error
+    # A new database gets its name only when it is complete, so an empty one is a lost one.
+    if header != _MAGIC:
+        raise StoreUnavailable(
+            f"{called} cannot be used: {FILE} is {'not a database' if header else 'empty'}; "
+            "restore it from a backup, or move it away to start anew"
+        )
+    return True
+
+
+def _called(folder: Path, shown: str | None) -> str:
+    return f"the gallery in {shown or repr(str(folder))}"
+
+
+def needs_keyring(folder: Path, *, shown: str | None = None) -> bool:
+    """Tell whether the database of a folder, if it has one, is sealed by a keyring.
+
+    Only the oldest revision is not. Raises StoreUnavailable for a database that is none of ours.
+    """
+    if not find_database(folder, shown=shown):
+        return False
+    address = f"{(folder / FILE).absolute().as_uri()}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as raw:
+            found = raw.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error as error:
+        if "no such table" in str(error):
+            raise StoreUnavailable(f"{_called(folder, shown)} cannot be used: {_FOREIGN}") from None
+        return True  # whatever it is, opening it will tell
+    return bool(found != (_PLAIN_REVISION,))
+
+
 def current_sequence(connection: Connection) -> int:
     """Return the number of the last change that the connection sees."""
     return int(connection.execute(select(schema.state.c.sequence)).scalar_one())
+
+
+def current_state(connection: Connection) -> tuple[str, int]:
+    """Return the epoch of the gallery, and the number of the last change that is seen."""
+    state = schema.state.c
+    epoch, sequence = connection.execute(select(state.epoch, state.sequence)).one()
+    return str(epoch), int(sequence)
 
 
 def _reason(message: str) -> str:
@@ -263,32 +355,3 @@ def _reason(message: str) -> str:
     if "malformed" in message or "not a database" in message:
         return f"the database is damaged ({message}); restore it from a backup"
     return message
-
-
-def _make_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def _engine(path: Path, timeout: float) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": timeout, "check_same_thread": False},
-        hide_parameters=True,  # a message never shows a template
-        max_overflow=-1,
-    )
-
-    @event.listens_for(engine, "connect")
-    def connected(connection: sqlite3.Connection, _record: Any) -> None:
-        # The driver must not begin transactions by itself; see "begun".
-        connection.isolation_level = None
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute(f"PRAGMA journal_size_limit={_WAL_LIMIT}")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA secure_delete=ON")
-
-    @event.listens_for(engine, "begin")
-    def begun(connection: Connection) -> None:
-        statement = connection.get_execution_options().get("sayso_begin", "BEGIN")
-        connection.exec_driver_sql(statement)
-
-    return engine

@@ -1,23 +1,31 @@
-"""Subjects: the people who may be enrolled in a collection."""
+"""Subjects: the people who may be enrolled in a collection.
+
+Names are sealed under the subject's own key, and found by their digest.
+"""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, or_, select
 
 from sayso.errors import SubjectNotFound
-from sayso.gallery import consents, schema
+from sayso.gallery import coverage, schema
 from sayso.gallery.batches import IN_LIST, ROWS, batches
 from sayso.gallery.collections import Pinned
 from sayso.gallery.names import check_subject
-from sayso.gallery.store import Change
+from sayso.gallery.sealing import name_digest, open_name, seal_name
+from sayso.gallery.store import Change, FindKeys
 from sayso.gallery.times import moment
 from sayso.gallery.types import Subject
+from sayso.keyring.sealing import DataKey
+from sayso.keyring.store import Keyring
 
 _TABLE = schema.subjects
+_TOMBSTONE = schema.tombstones.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,65 +38,144 @@ class Known:
     created: int
 
 
-def find(connection: Connection, collection: Pinned, name: str) -> Known:
+def find(connection: Connection, keyring: Keyring, collection: Pinned, name: str) -> Known:
     """Return the subject of that name; raises InvalidName or SubjectNotFound."""
     check_subject(name)
-    row = connection.execute(
-        select(_TABLE.c.key, _TABLE.c.id, _TABLE.c.name, _TABLE.c.created).where(
-            _TABLE.c.collection_key == collection.key, _TABLE.c.name == name
-        )
-    ).first()
-    if row is None:
-        raise SubjectNotFound(f"there is no subject {name!r} in collection {collection.name!r}")
-    return Known(*row)
+    found = _known(connection, keyring, collection, [name])
+    if name not in found:
+        raise not_found(collection, name)
+    return found[name]
 
 
-def find_or_create(change: Change, collection: Pinned, names: Iterable[str]) -> dict[str, int]:
-    """Return the key of every name, making the subjects that are not there yet.
+def find_or_create(change: Change, collection: Pinned, names: Iterable[str]) -> dict[str, Known]:
+    """Return the subject of every name, making those that are not there yet.
 
     Raises InvalidName before anything is made.
     """
     wanted = dict.fromkeys(check_subject(name) for name in names)
-    found = _keys(change.connection, collection, wanted)
+    found = _known(change.connection, change.keyring, collection, wanted)
     missing = [name for name in wanted if name not in found]
+    digests = change.keyring.digests()
     for batch in batches(missing, ROWS):
-        change.connection.execute(
-            insert(_TABLE),
-            [
+        rows: list[dict[str, Any]] = []
+        for name in batch:
+            new, key = str(uuid.uuid4()), DataKey.generate()
+            change.new_keys[new] = key
+            rows.append(
                 {
-                    "id": str(uuid.uuid4()),
+                    "id": new,
                     "collection_key": collection.key,
-                    "name": name,
+                    "name": seal_name(key, name),
+                    "name_digest": name_digest(digests, collection.name, name),
                     "created": change.now,
                 }
-                for name in batch
-            ],
-        )
-    found |= _keys(change.connection, collection, missing)
+            )
+        change.connection.execute(insert(_TABLE), rows)
+    found |= _known(change.connection, change.keyring, collection, missing)
     return found
 
 
-def describe(connection: Connection, collection: Pinned, name: str, *, now: int) -> Subject:
+def describe(
+    connection: Connection, keyring: Keyring, collection: Pinned, name: str, *, now: int
+) -> Subject:
     """Return a subject as it stands; raises InvalidName or SubjectNotFound."""
-    known = find(connection, collection, name)
+    known = find(connection, keyring, collection, name)
     return _describe(connection, collection, [known], now)[0]
 
 
 def describe_all(
-    connection: Connection, collection: Pinned, *, after: str, limit: int | None, now: int
+    connection: Connection,
+    find_keys: FindKeys,
+    collection: Pinned,
+    *,
+    after: str,
+    limit: int | None,
+    now: int,
+    purpose: str | None = None,
 ) -> tuple[Subject, ...]:
-    """Return the subjects whose names sort after that one, at most ``limit`` of them."""
-    rows = connection.execute(
+    """Return the subjects that came after the one of that id, the oldest first.
+
+    At most ``limit``; with a ``purpose``, only those whose consent covers it now. It does no harm
+    when the one of that id has been erased meanwhile. Raises SubjectNotFound for an id that never
+    was.
+    """
+    query = (
         select(_TABLE.c.key, _TABLE.c.id, _TABLE.c.name, _TABLE.c.created)
-        .where(_TABLE.c.collection_key == collection.key, _TABLE.c.name > after)
-        .order_by(_TABLE.c.name)
+        .where(_TABLE.c.collection_key == collection.key)
+        .order_by(_TABLE.c.created, _TABLE.c.id)
         .limit(limit)
-    ).all()
+    )
+    if after:
+        created = _created(connection, collection, after)
+        query = query.where(
+            or_(
+                _TABLE.c.created > created,
+                (_TABLE.c.created == created) & (_TABLE.c.id > after),
+            )
+        )
+    if purpose is not None:
+        query = query.where(_TABLE.c.key.in_(coverage.covered_query(purpose, now)))
+    rows = connection.execute(query).all()
     return tuple(
         subject
-        for batch in batches((Known(*row) for row in rows), IN_LIST)
-        for subject in _describe(connection, collection, batch, now)
+        for batch in batches(rows, IN_LIST)
+        for subject in _describe(connection, collection, _opened(batch, find_keys), now)
     )
+
+
+def names(connection: Connection, find_keys: FindKeys, keys: Iterable[int]) -> dict[int, Known]:
+    """Return those subjects, by key, that are still there."""
+    found: dict[int, Known] = {}
+    for batch in batches(keys, IN_LIST):
+        rows = connection.execute(
+            select(_TABLE.c.key, _TABLE.c.id, _TABLE.c.name, _TABLE.c.created).where(
+                _TABLE.c.key.in_(batch)
+            )
+        ).all()
+        found.update((known.key, known) for known in _opened(rows, find_keys))
+    return found
+
+
+def ids(connection: Connection, keys: Iterable[int]) -> list[str]:
+    """Return the ids of those subjects, by key, that are still there."""
+    return [
+        each
+        for batch in batches(keys, IN_LIST)
+        for each in connection.execute(select(_TABLE.c.id).where(_TABLE.c.key.in_(batch))).scalars()
+    ]
+
+
+def not_found(collection: Pinned, name: str) -> SubjectNotFound:
+    """Return the error for a name that the collection does not have, or not for this caller."""
+    return SubjectNotFound(f"there is no subject {name!r} in collection {collection.name!r}")
+
+
+def _created(connection: Connection, collection: Pinned, subject: str) -> int:
+    standing = select(_TABLE.c.created).where(
+        _TABLE.c.collection_key == collection.key, _TABLE.c.id == subject
+    )
+    erased = select(_TOMBSTONE.created).where(
+        _TOMBSTONE.collection == collection.name, _TOMBSTONE.id == subject
+    )
+    for query in (standing, erased):
+        created = connection.execute(query).scalar()
+        if created is not None:
+            return int(created)
+    raise SubjectNotFound(
+        f"there never was a subject of the id {subject!r} in collection {collection.name!r}: go on "
+        "after the id of the last one that you were given"
+    )
+
+
+def _opened(rows: Iterable[Any], find_keys: FindKeys) -> list[Known]:
+    """Open the names; whoever has no key any more is being erased, and left out."""
+    listed = list(rows)
+    keys = find_keys(row.id for row in listed)
+    return [
+        Known(row.key, row.id, open_name(keys[row.id], row.name), row.created)
+        for row in listed
+        if row.id in keys
+    ]
 
 
 def _describe(
@@ -102,7 +189,7 @@ def _describe(
         .group_by(face.subject_key)
     )
     counts: dict[int, int] = dict(tuple(row) for row in rows)
-    purposes = consents.live_purposes(connection, keys, now)
+    purposes = coverage.live_purposes(connection, keys, now)
     return [
         Subject(
             id=subject.id,
@@ -116,13 +203,19 @@ def _describe(
     ]
 
 
-def _keys(connection: Connection, collection: Pinned, names: Iterable[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for batch in batches(names, IN_LIST):
+def _known(
+    connection: Connection, keyring: Keyring, collection: Pinned, names: Iterable[str]
+) -> dict[str, Known]:
+    digests = keyring.digests()
+    wanted = {name_digest(digests, collection.name, name): name for name in names}
+    found: dict[str, Known] = {}
+    for batch in batches(wanted, IN_LIST):
         rows = connection.execute(
-            select(_TABLE.c.name, _TABLE.c.key).where(
-                _TABLE.c.collection_key == collection.key, _TABLE.c.name.in_(batch)
+            select(_TABLE.c.key, _TABLE.c.id, _TABLE.c.name_digest, _TABLE.c.created).where(
+                _TABLE.c.collection_key == collection.key, _TABLE.c.name_digest.in_(batch)
             )
         )
-        found.update((name, key) for name, key in rows)
+        for key, identity, digest, created in rows:
+            name = wanted[digest]
+            found[name] = Known(key, identity, name, created)
     return found

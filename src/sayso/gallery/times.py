@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
+#: Microseconds in a day.
+DAY = 86_400_000_000
+
 
 def microseconds(moment: datetime) -> int:
     """Return a moment as microseconds since 1970, UTC."""

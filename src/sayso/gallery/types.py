@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, Literal
 
 from sayso.errors import ConsentRequired
 from sayso.gallery.names import check_purposes, is_text
@@ -57,8 +58,10 @@ class Consent:
 
     ``evidence`` says how one knows: a text such as ``"form 17"``, or an EvidenceFile.
     The consent is live from ``valid_from`` (None: from the moment of recording), while the time
-    is before ``until`` (None: until withdrawn). ``given`` is when the person agreed (None: when it
-    is recorded); ``policy_version`` names the text that was agreed to.
+    is before ``until`` (None: until withdrawn), and no longer than the collection's rules for its
+    purposes allow. ``given`` is when the person agreed (None: when it is recorded), and
+    ``last_interaction`` when they were last in touch since then; ``policy_version`` names the text
+    that was agreed to.
 
     Raises InvalidName for purposes that break the rules for names, ConsentRequired for missing
     evidence or a window that is never open.
@@ -70,10 +73,11 @@ class Consent:
     until: datetime | None = None
     policy_version: str | None = None
     given: datetime | None = None
+    last_interaction: datetime | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "purposes", check_purposes(self.purposes))
-        for name in ("valid_from", "until", "given"):
+        for name in ("valid_from", "until", "given", "last_interaction"):
             moment = getattr(self, name)
             if moment is not None:
                 object.__setattr__(self, name, moment.astimezone(UTC))
@@ -119,6 +123,57 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a collection is for, what people are told about it, and how long it may last.
+
+    ``notice`` is the text in force, the ``version``-th. A consent ends at the earliest of: when it
+    says, ``max_days`` after it was given, ``idle_days`` after the last interaction with the
+    person, and when the purpose was ``met``. ``by_default`` tells that nobody declared it: the
+    first consent to it did, with a notice of ours.
+    """
+
+    id: str
+    collection: str
+    name: str
+    version: int
+    notice: str
+    max_days: int | None
+    idle_days: int
+    by_default: bool
+    declared: datetime
+    declared_by: str
+    met: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """Leave to call: who by it, for which one purpose, what they may do, where and until when.
+
+    ``collections`` is None for all of them. ``attestation`` is the operator's statement of how
+    consent is collected before an enrolment by this key; it then serves as evidence.
+    """
+
+    id: str
+    actor: str
+    purpose: str
+    actions: tuple[str, ...]
+    collections: tuple[str, ...] | None
+    attestation: str | None
+    created: datetime
+    created_by: str
+    expires: datetime | None
+    revoked: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccessKey:
+    """A key as it was just made: the only time that its secret is told."""
+
+    key: AccessKey
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """A person who may be enrolled in one collection.
 
@@ -157,7 +212,10 @@ class EnrolledFace:
 class ConsentRecord:
     """A consent as it stands in the record.
 
-    ``withdrawn`` tells for each withdrawn purpose when that was. ``recorded_by`` is the actor.
+    ``ends`` tells for each purpose when it ends unless it is withdrawn: the earliest of ``until``
+    and what the collection's rules for that purpose say. ``notices`` tells which version of its
+    notice was agreed to. ``withdrawn`` tells for each withdrawn purpose when that was.
+    ``recorded_by`` is the actor; ``last_interaction`` is when the person was last in touch.
     """
 
     id: str
@@ -170,21 +228,42 @@ class ConsentRecord:
     until: datetime | None
     recorded: datetime
     recorded_by: str
+    last_interaction: datetime
+    ends: Mapping[str, datetime]
+    notices: Mapping[str, int]
     withdrawn: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+
+    def limited_to(self, purpose: str) -> ConsentRecord:
+        """Return the record without the other purposes that it is to."""
+
+        def own(told: Mapping[str, Any]) -> Mapping[str, Any]:
+            return MappingProxyType({name: told[name] for name in told if name == purpose})
+
+        return replace(
+            self,
+            purposes=(purpose,),
+            ends=own(self.ends),
+            notices=own(self.notices),
+            withdrawn=own(self.withdrawn),
+        )
 
     def covers(self, purpose: str, at: datetime) -> bool:
         """Tell whether the consent covers the purpose at that moment."""
         return (
             purpose in self.purposes
             and purpose not in self.withdrawn
-            and self.valid_from <= at
-            and (self.until is None or at < self.until)
+            and self.valid_from <= at < self.ends[purpose]
         )
+
+
+#: Why somebody was erased: on request, with the last withdrawal, because every consent had ended,
+#: with the collection, or because a backup held somebody whose key was gone.
+Reason = Literal["asked", "withdrawn", "expired", "collection", "restore"]
 
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """What is left of an erased subject: an id, times and counts; no name and no biometrics."""
+    """What is left of an erased subject: an id, times, counts and why; no name, no biometrics."""
 
     id: str
     collection: str
@@ -192,6 +271,7 @@ class Tombstone:
     erased: datetime
     faces: int
     consents: int
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +279,31 @@ class Withdrawal:
     """What a withdrawal did.
 
     ``purposes`` were withdrawn now. With the last of them the subject was erased, and
-    ``tombstone`` is what is left; it is None while another purpose remains.
+    ``tombstone`` is what is left; it is None while another purpose remains, and for a caller who
+    may not know of others.
     """
 
     purposes: tuple[str, ...]
     tombstone: Tombstone | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What a backup has: entries of the audit log, subjects and faces; and its size in bytes."""
+
+    events: int
+    subjects: int
+    faces: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """What a restored backup brought: subjects and faces, and how many stay ``erased``."""
+
+    subjects: int
+    faces: int
+    erased: int
 
 
 def _require_text(what: str, value: str) -> None:

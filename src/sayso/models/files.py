@@ -9,6 +9,8 @@ import secrets
 import stat
 from pathlib import Path
 
+from sayso.durable import sync_folder
+
 #: Temporary files start like this; one that a killed process left is swept by the next install.
 TEMPORARY_PREFIX = ".tmp-"
 
@@ -51,16 +53,6 @@ def write_atomically(path: Path, content: bytes) -> None:
             temporary.unlink()
         raise
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in ``folder`` survive a power cut, where the system can do that."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def sweep_temporaries(folder: Path) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from sayso.errors import StoreUnavailable
 from sayso.gallery.schema import REVISION
+from sayso.keyring.store import Keyring
 
 
 def configuration() -> Config:
@@ -22,10 +23,15 @@ def configuration() -> Config:
     return config
 
 
-def upgrade(connection: Connection, revision: str | None) -> None:
+def upgrade(connection: Connection, revision: str | None, keyring: Keyring | None = None) -> None:
     """Migrate, inside the connection's transaction, from a revision (None: an empty store).
 
-    Raises StoreUnavailable for a revision that this code does not know.
+    The keyring's keys seal what an older gallery kept in the clear. After that (``revision`` is
+    "0001") the old content may still be in the files, in free pages or in the write-ahead log:
+    commit, ``VACUUM``, and truncate the log.
+
+    Raises StoreUnavailable for a revision that this code does not know, and KeyringUnavailable
+    when there is something to seal and no keyring.
     """
     config = configuration()
     if revision is not None:
@@ -36,4 +42,5 @@ def upgrade(connection: Connection, revision: str | None) -> None:
                 f"up to {REVISION}. Upgrade Sayso to use it"
             )
     config.attributes["connection"] = connection
+    config.attributes["keyring"] = keyring
     command.upgrade(config, REVISION)

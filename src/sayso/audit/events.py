@@ -1,0 +1,426 @@
+"""What the audit log tells of: one class for each kind of event.
+
+No event holds a picture, a template, the name of a subject, the text of a consent, or a secret.
+Subjects, faces, consents and access keys are told by their ids. Pictures are told by a keyed
+digest, 64 hexadecimal digits: the same picture has the same digest throughout one gallery, and
+without its keyring nobody can tell which picture a digest is of. Times are ISO 8601 in UTC,
+similarities 0 to 100.
+
+Who did it, when, with which access key and for which purpose is not here but in every entry of the
+log (see ``log``); so no field may be named like those of an entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+#: A change of very many subjects is told in several events of at most so many.
+SUBJECTS_PER_EVENT = 1000
+
+ErasureReason = Literal["asked", "withdrawn", "expired", "collection", "restore"]
+SubjectPart = Literal["subject", "faces", "consents", "report"]
+AuditUse = Literal["tail", "export", "verify", "head"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that was done or asked. ``kind`` is how the log writes the class."""
+
+    kind: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LogBegun(Event):
+    """The log begins: always the first entry, and only that.
+
+    ``public_key`` is the Ed25519 key (RFC 8032, hex) that every entry is signed for.
+    """
+
+    kind = "log-begun"
+    public_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionCreated(Event):
+    """A collection was made."""
+
+    kind = "collection-created"
+    collection: str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionDeleted(Event):
+    """A collection was deleted with its ``subjects``, so many; each has its own erasure."""
+
+    kind = "collection-deleted"
+    collection: str
+    subjects: int
+
+
+@dataclass(frozen=True, slots=True)
+class PurposeDeclared(Event):
+    """A purpose was declared for a collection, or its notice or retention was changed.
+
+    ``notice`` is the version of the plain-language notice, and ``notice_sha256`` the SHA-256 of
+    its text (UTF-8, hex). Consents to it end ``max_days`` after they were given, where there is a
+    number, and ``idle_days`` after the subject was last in touch. ``by_default`` is true where
+    nobody declared it, and the first consent that named it did.
+    """
+
+    kind = "purpose-declared"
+    collection: str
+    purpose_declared: str
+    notice: int
+    notice_sha256: str
+    max_days: int | None
+    idle_days: int
+    by_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PurposeMet(Event):
+    """A purpose was declared met: every consent to it has ended."""
+
+    kind = "purpose-met"
+    collection: str
+    purpose_met: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRecorded(Event):
+    """A subject's consent was recorded, until ``until`` where it names a day."""
+
+    kind = "consent-recorded"
+    collection: str
+    subject: str
+    consent: str
+    purposes: tuple[str, ...]
+    until: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentsImported(Event):
+    """The same consent was recorded for many subjects at once."""
+
+    kind = "consents-imported"
+    collection: str
+    subjects: tuple[str, ...]
+    purposes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentWithdrawn(Event):
+    """A subject's consent to these purposes was withdrawn."""
+
+    kind = "consent-withdrawn"
+    collection: str
+    subject: str
+    purposes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionRecorded(Event):
+    """A subject was in touch at ``at``, from which the idle time counts anew."""
+
+    kind = "interaction-recorded"
+    collection: str
+    subject: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class FacesEnrolled(Event):
+    """Faces of a subject were enrolled on a consent.
+
+    ``faces`` are their ids and ``pictures`` the digests of the pictures they came from.
+    ``lookalike`` is another subject that one of them is more like, where the caller was told and
+    enrolled it all the same.
+    """
+
+    kind = "faces-enrolled"
+    collection: str
+    subject: str
+    consent: str
+    faces: tuple[str, ...]
+    pictures: tuple[str, ...]
+    lookalike: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LookalikeRefused(Event):
+    """A picture was not enrolled, because its face is more like the subject ``lookalike``.
+
+    ``subject`` is whom it was to be enrolled for, None for somebody who was not there before;
+    ``picture`` is None where a template was offered.
+    """
+
+    kind = "lookalike-refused"
+    collection: str
+    subject: str | None
+    lookalike: str
+    picture: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TemplatesEnrolled(Event):
+    """Ready templates of many subjects were enrolled: ``faces`` of them in all."""
+
+    kind = "templates-enrolled"
+    collection: str
+    subjects: tuple[str, ...]
+    faces: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A subject that a search returned, and how similar the best face was, 0 to 100."""
+
+    subject: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSearched(Event):
+    """The faces of a picture were searched for in a collection.
+
+    ``picture`` is None where templates were given in its place. ``probes`` is how many faces were
+    searched for, ``found`` everybody who was returned for any of them.
+    """
+
+    kind = "picture-searched"
+    collection: str
+    picture: str | None
+    probes: int
+    min_similarity: float
+    found: tuple[Found, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FacesDetected(Event):
+    """The faces of a picture were found and described, and compared with nobody."""
+
+    kind = "faces-detected"
+    picture: str
+    faces: int
+
+
+@dataclass(frozen=True, slots=True)
+class FacesCompared(Event):
+    """The faces of two pictures were compared with each other; no collection was asked."""
+
+    kind = "faces-compared"
+    pictures: tuple[str, str]
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectErased(Event):
+    """A subject was erased with so many faces and consents, and the data key destroyed.
+
+    ``reason`` is ``asked`` (somebody erased the subject), ``withdrawn`` (the last consent was
+    withdrawn), ``expired`` (the last consent ended), ``collection`` (the collection was deleted)
+    or ``restore`` (the erasure is older than the restore of a backup that held the subject).
+    """
+
+    kind = "subject-erased"
+    collection: str
+    subject: str
+    reason: ErasureReason
+    faces: int
+    consents: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionsRead(Event):
+    """The list of collections was read: so many."""
+
+    kind = "collections-read"
+    collections: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectsRead(Event):
+    """The list of a collection's subjects was read: so many of them."""
+
+    kind = "subjects-read"
+    collection: str
+    subjects: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectRead(Event):
+    """What is held of a subject was read.
+
+    ``what`` says which part: ``subject``, ``faces``, ``consents``, or the whole ``report``.
+    """
+
+    kind = "subject-read"
+    collection: str
+    subject: str
+    what: SubjectPart
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionSwept(Event):
+    """Somebody asked to erase everybody whose consents had ended: so many were left to erase."""
+
+    kind = "retention-swept"
+    erased: int
+
+
+@dataclass(frozen=True, slots=True)
+class TombstonesRead(Event):
+    """The list of a collection's erased subjects was read: so many."""
+
+    kind = "tombstones-read"
+    collection: str
+    tombstones: int
+
+
+@dataclass(frozen=True, slots=True)
+class PurposesRead(Event):
+    """The purposes of a collection were read."""
+
+    kind = "purposes-read"
+    collection: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeysRead(Event):
+    """The list of access keys was read, without their secrets."""
+
+    kind = "keys-read"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCreated(Event):
+    """An access key, whose id is ``key_created``, was made for an actor and one purpose.
+
+    ``collections`` is None where it is good for all of them, ``expires`` where it does not end by
+    itself. ``attested`` is true where somebody stated how consent is collected.
+    """
+
+    kind = "key-created"
+    key_created: str
+    for_actor: str
+    for_purpose: str
+    actions: tuple[str, ...]
+    collections: tuple[str, ...] | None
+    expires: str | None
+    attested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRevoked(Event):
+    """The access key whose id is ``key_revoked`` was revoked."""
+
+    kind = "key-revoked"
+    key_revoked: str
+
+
+@dataclass(frozen=True, slots=True)
+class MasterKeyRotated(Event):
+    """The keyring was wrapped by a new master key, of this ``fingerprint``."""
+
+    kind = "master-key-rotated"
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyringRead(Event):
+    """Somebody asked what the keyring holds, and where its master key is; no key was told."""
+
+    kind = "keyring-read"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyringCopied(Event):
+    """A copy of the keyring was made."""
+
+    kind = "keyring-copied"
+
+
+@dataclass(frozen=True, slots=True)
+class BackupMade(Event):
+    """A backup of the gallery was made, which holds the first ``events`` entries of this log."""
+
+    kind = "backup-made"
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored(Event):
+    """The gallery was restored from a backup with ``events`` entries of the log.
+
+    ``subjects`` came back; ``erased`` did not, since they were erased after the backup.
+    """
+
+    kind = "restored"
+    events: int
+    subjects: int
+    erased: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRead(Event):
+    """The audit log itself was read: so many entries.
+
+    ``what`` is how: shown (``tail``), exported, verified, or asked for its ``head``.
+    """
+
+    kind = "audit-read"
+    what: AuditUse
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallRefused(Event):
+    """Something was asked that the caller may not do, or that consent does not cover.
+
+    ``error`` is the name of the class of the error that told the caller so.
+    """
+
+    kind = "call-refused"
+    action: str
+    error: str
+    collection: str | None
+
+
+_CLASSES: tuple[type[Event], ...] = (
+    LogBegun,
+    CollectionCreated,
+    CollectionDeleted,
+    PurposeDeclared,
+    PurposeMet,
+    ConsentRecorded,
+    ConsentsImported,
+    ConsentWithdrawn,
+    InteractionRecorded,
+    FacesEnrolled,
+    LookalikeRefused,
+    TemplatesEnrolled,
+    PictureSearched,
+    FacesDetected,
+    FacesCompared,
+    SubjectErased,
+    CollectionsRead,
+    SubjectsRead,
+    SubjectRead,
+    TombstonesRead,
+    RetentionSwept,
+    PurposesRead,
+    KeysRead,
+    KeyCreated,
+    KeyRevoked,
+    MasterKeyRotated,
+    KeyringRead,
+    KeyringCopied,
+    BackupMade,
+    Restored,
+    AuditRead,
+    CallRefused,
+)
+
+#: Every kind of event, by the name that the log has for it.
+EVENTS: dict[str, type[Event]] = {each.kind: each for each in _CLASSES}

@@ -1,0 +1,139 @@
+"""What the application's methods share: admission, and acts that are on record or not done."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from sayso.audit.events import CallRefused, Event
+from sayso.audit.log import Who
+from sayso.callers import Action, Caller, permit
+from sayso.core.resources import Resources
+from sayso.errors import AccessDenied, ConsentRequired, SaysoError
+from sayso.gallery import access_keys, consents, coverage, subjects
+from sayso.gallery.collections import Pinned
+from sayso.gallery.store import Change
+from sayso.gallery.subjects import Known
+from sayso.gallery.types import ConsentRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that was admitted: by whom, to do what, in which collection."""
+
+    caller: Caller
+    action: Action
+    collection: str | None
+
+    @property
+    def who(self) -> Who:
+        """The caller as the audit log names them."""
+        return Who(self.caller.actor, self.caller.key, self.caller.purpose)
+
+
+@dataclass(slots=True)
+class Act:
+    """A change of the store with its entry in the audit log; both commit together, or neither."""
+
+    call: Call
+    change: Change
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def connection(self) -> Connection:
+        """The transaction."""
+        return self.change.connection
+
+    def record(self, *events: Event) -> None:
+        """Put what was done on record."""
+        self.events.extend(events)
+
+    def subject(self, collection: Pinned, name: str, *, begun: bool = True) -> Known:
+        """Return a subject that the caller may know of; raises InvalidName or SubjectNotFound.
+
+        Unless ``begun``, also one whose consent to the caller's purpose only begins later: they
+        can withdraw it already.
+        """
+        known = subjects.find(self.connection, self.change.keyring, collection, name)
+        caller, now = self.call.caller, self.change.now
+        if caller.sees_everybody or coverage.covered(
+            self.connection, [known.key], caller.purpose or "", now, begun=begun
+        ):
+            return known
+        raise subjects.not_found(collection, name)
+
+    def consents(self, subject: Known) -> tuple[ConsentRecord, ...]:
+        """Return a subject's consents, the oldest first, as far as the caller may know of them."""
+        found = consents.records(self.connection, self.change.find_keys, subject)
+        caller = self.call.caller
+        if caller.sees_everybody:
+            return found
+        own = caller.purpose or ""
+        return tuple(each.limited_to(own) for each in found if own in each.purposes)
+
+
+class Base:
+    """A caller at an open gallery."""
+
+    def __init__(self, resources: Resources, caller: Caller) -> None:
+        self._resources = resources
+        self._caller = caller
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls through this."""
+        return self._caller
+
+    def _admit(
+        self,
+        *any_of: Action,
+        collection: str | None = None,
+        everywhere: bool = False,
+    ) -> Call:
+        """Say who calls, and raise unless they may; every method begins here.
+
+        ``everywhere`` is for what concerns all collections. Raises InvalidName or AccessDenied
+        (UnknownKey for a key that has ended).
+        """
+        call = Call(self._caller, any_of[0], collection)
+        try:
+            permit(call.caller, any_of, collection, everywhere=everywhere)
+            if call.caller.key is not None:  # before any work is done for nothing
+                store = self._resources.store
+                with store.read() as connection:
+                    access_keys.require_live(connection, call.caller.key, store.now())
+        except AccessDenied as error:
+            self._refused(call, error)
+            raise
+        return call
+
+    @contextlib.contextmanager
+    def _act(self, call: Call) -> Iterator[Act]:
+        """Run an act: durable, and on record, when the block is left, or it did not happen.
+
+        What was refused for want of a right or of a consent is on record, too.
+        """
+        try:
+            with self._resources.change() as change:
+                if call.caller.key is not None:
+                    access_keys.require_live(change.connection, call.caller.key, change.now)
+                # Before anything is done that no transaction takes back.
+                self._resources.log.check(change.connection)
+                act = Act(call, change)
+                yield act
+                if not act.events:
+                    raise RuntimeError("an act must leave an entry in the audit log")
+                self._resources.log.append(change.connection, change.now, call.who, act.events)
+        except (AccessDenied, ConsentRequired) as error:
+            self._refused(call, error)
+            raise
+
+    def _refused(self, call: Call, error: SaysoError) -> None:
+        event = CallRefused(
+            action=call.action, error=type(error).__name__, collection=call.collection
+        )
+        with self._resources.change() as change:
+            self._resources.log.append(change.connection, change.now, call.who, [event])

@@ -1,0 +1,249 @@
+"""Enrolment: from pictures, and of templates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sayso.audit.events import (
+    ConsentRecorded,
+    ConsentsImported,
+    Event,
+    FacesEnrolled,
+    LookalikeRefused,
+    TemplatesEnrolled,
+)
+from sayso.core.base import Act, Call
+from sayso.core.galleries import declared
+from sayso.core.looking import Looking, PictureSource, shown
+from sayso.core.recognising import DEFAULT_SIMILARITY
+from sayso.enrolment import (
+    Chosen,
+    Enrolled,
+    LookalikeFound,
+    Rejected,
+    Terms,
+    Version,
+    choose_face,
+    enrol_pictures,
+    enrol_templates,
+    none_usable,
+)
+from sayso.errors import EnrolmentError, PictureError
+from sayso.evidence import calibration
+from sayso.gallery import collections, consents, faces
+from sayso.gallery.batches import batches
+from sayso.gallery.names import check_subject
+from sayso.gallery.sealing import audited_digest
+from sayso.results import Consent, Enrolment
+from sayso.vision.types import Mode
+
+#: Subjects that one entry of the audit log names at most.
+_SUBJECTS = 1000
+
+
+class Enrolling(Looking):
+    """What can be done to enrol people who agreed."""
+
+    def enroll(
+        self,
+        collection: str,
+        *,
+        subject: str,
+        pictures: Sequence[PictureSource],
+        consent: Consent | None = None,
+        mode: Mode = "balanced",
+        allow_lookalike: bool = False,
+    ) -> Enrolment:
+        """Enrol the largest face of each picture, if it is a good one, as the subject's.
+
+        Without ``consent``, one on record must be live. The outcome tells what became of each
+        picture. When none can be used, the first one's error is raised and nothing is recorded.
+        A picture that enrolled the subject before does not do so again. A face that is more like
+        another enrolled subject is refused, unless ``allow_lookalike`` says that it is theirs.
+
+        Raises CollectionNotFound, InvalidName, ConsentRequired, PurposeNotDeclared, ModelConflict,
+        EnrolmentError, PictureError, ModelError.
+        """
+        call = self._admit("enrol", collection=collection)
+        check_subject(subject)
+        if isinstance(pictures, str | bytes | Path) or not pictures:
+            raise EnrolmentError("give a list of at least one picture to enrol from")
+        attested = consent is None
+        consent = self._offered(call, consent)
+        version = self._comparable(collection)
+        names = [shown(picture) or f"picture {i}" for i, picture in enumerate(pictures, 1)]
+        found = [self._choose(picture, mode) for picture in pictures]
+        named = list(zip(names, found, strict=True))
+        chosen = [each for each in found if isinstance(each, Chosen)]
+        if not chosen:
+            raise none_usable(subject, named)
+        terms = self._terms(call, collection, version, consent, allow_lookalike, attested)
+        terms.most_alike(np.array([each.template for each in chosen], np.float32))  # load it now
+        try:
+            with self._act(call) as act:
+                outcome, done = enrol_pictures(act.change, collection, subject, named, terms)
+                self._record_consents(act, collection, done, consent)
+                act.record(self._enrolled(collection, outcome.consent, done))
+        except LookalikeFound as error:
+            self._record_refusal(call, collection, error, chosen)
+            raise
+        return outcome
+
+    def enroll_templates(
+        self,
+        collection: str,
+        *,
+        subjects: Sequence[str],
+        templates: NDArray[np.float32],
+        consent: Consent | None = None,
+        version: Version | None = None,
+        allow_lookalike: bool = False,
+    ) -> int:
+        """Enrol templates, float32 (n, d) of unit length, all or none; return how many.
+
+        Row i is of ``subjects[i]``; a subject may have several. The consent is recorded for every
+        one of them; without it, each needs a live one on record. ``version`` says what made the
+        templates: the models of this installation unless given. A template that is more like
+        another enrolled subject refuses them all, unless ``allow_lookalike``; those of one call
+        are not compared with each other.
+
+        Raises CollectionNotFound, InvalidName, ConsentRequired, PurposeNotDeclared, ModelConflict,
+        EnrolmentError.
+        """
+        call = self._admit("enrol", collection=collection)
+        matrix = faces.check_templates(templates)
+        attested = consent is None
+        consent = self._offered(call, consent)
+        version = self._comparable(collection, version)
+        terms = self._terms(call, collection, version, consent, allow_lookalike, attested)
+        if len(matrix):
+            terms.most_alike(matrix[:1])  # load the gallery before others have to wait for it
+        try:
+            with self._act(call) as act:
+                done = enrol_templates(act.change, collection, subjects, matrix, terms)
+                self._record_consents(act, collection, done, consent)
+                for some in batches(done.subjects, _SUBJECTS):
+                    ids = tuple(each.id for each in some)
+                    act.record(
+                        TemplatesEnrolled(
+                            collection=collection, subjects=ids, faces=len(done.faces)
+                        )
+                    )
+                if not done.subjects:
+                    act.record(TemplatesEnrolled(collection=collection, subjects=(), faces=0))
+        except LookalikeFound as error:
+            self._record_refusal(call, collection, error, [])
+            raise
+        return len(done.faces)
+
+    def _offered(self, call: Call, consent: Consent | None) -> Consent | None:
+        """Return the consent that an enrolment rests on, if it does not rest on one on record.
+
+        A key may carry an attestation of how consent is collected, which then is the evidence.
+        """
+        caller = call.caller
+        if consent is not None:
+            with self._refusing(call):
+                caller.require_purposes(consent.purposes)
+            return consent
+        if caller.attestation is not None and caller.purpose is not None:
+            return Consent([caller.purpose], caller.attestation)
+        return None
+
+    def _terms(
+        self,
+        call: Call,
+        collection: str,
+        version: Version,
+        consent: Consent | None,
+        allow_lookalike: bool,
+        attested: bool,
+    ) -> Terms:
+        measured = calibration.of(version.model)
+
+        def most_alike(templates: NDArray[np.float32]) -> list[int | None]:
+            if measured is None:  # nothing can be said of a score, so nobody is refused for one
+                return [None] * len(templates)
+            least = measured.cosine(DEFAULT_SIMILARITY)
+            return self._resources.index.most_alike(collection, templates, least)
+
+        return Terms(
+            version=version,
+            consent=consent,
+            actor=call.caller.actor,
+            purpose=call.caller.purpose,
+            most_alike=most_alike,
+            allow_lookalike=allow_lookalike,
+            attested=attested,
+        )
+
+    def _choose(self, picture: PictureSource, mode: Mode) -> Chosen | Rejected:
+        found = 0
+        try:
+            analysis, data = self._analyse(picture, mode)
+            found = len(analysis.faces)
+            return choose_face(analysis, data)
+        except (PictureError, EnrolmentError) as error:
+            return Rejected(error, found)
+
+    def _record_consents(
+        self, act: Act, collection: str, done: Enrolled, consent: Consent | None
+    ) -> None:
+        """Put on record the consents that this enrolment recorded, and what they declared."""
+        act.record(*map(declared, done.grant.declared))
+        if consent is None:
+            return
+        new = [each for each in done.subjects if each.key in done.grant.recorded]
+        events: list[Event] = []
+        if len(new) == 1:
+            key = done.grant.consents[new[0].key]
+            events.append(
+                ConsentRecorded(
+                    collection=collection,
+                    subject=new[0].id,
+                    consent=consents.id_of(act.connection, key),
+                    purposes=tuple(consent.purposes),
+                    until=None if consent.until is None else consent.until.isoformat(),
+                )
+            )
+        elif new:
+            events += [
+                ConsentsImported(
+                    collection=collection,
+                    subjects=tuple(each.id for each in some),
+                    purposes=tuple(consent.purposes),
+                )
+                for some in batches(new, _SUBJECTS)
+            ]
+        act.record(*events)
+
+    def _enrolled(self, collection: str, consent: str, done: Enrolled) -> FacesEnrolled:
+        digests = self._resources.keyring.digests()
+        return FacesEnrolled(
+            collection=collection,
+            subject=done.subjects[0].id,
+            consent=consent,
+            faces=done.faces,
+            pictures=tuple(audited_digest(digests, each) for each in done.digests),
+            lookalike=done.lookalikes[0] if done.lookalikes else None,
+        )
+
+    def _record_refusal(
+        self, call: Call, collection: str, error: LookalikeFound, chosen: Sequence[Chosen]
+    ) -> None:
+        digests = self._resources.keyring.digests()
+        with self._act(call) as act:
+            collections.find(act.connection, collection)
+            for other in error.others:
+                act.record(
+                    LookalikeRefused(
+                        collection=collection,
+                        subject=None,
+                        lookalike=other,
+                        picture=audited_digest(digests, chosen[0].digest) if chosen else None,
+                    )
+                )

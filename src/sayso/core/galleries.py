@@ -1,0 +1,141 @@
+"""Collections, and the purposes that they are for."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from sayso.audit.events import (
+    CollectionCreated,
+    CollectionDeleted,
+    CollectionsRead,
+    PurposeDeclared,
+    PurposeMet,
+    PurposesRead,
+)
+from sayso.callers import ACTIONS
+from sayso.core.base import Act, Base
+from sayso.core.resources import erasures
+from sayso.gallery import collections, coverage, erasure, purposes
+from sayso.gallery.purposes import LONGEST_IDLE_DAYS
+from sayso.results import Collection, Purpose, Tombstone
+
+
+def declared(purpose: Purpose) -> PurposeDeclared:
+    """Return the event of a purpose's declaration."""
+    return PurposeDeclared(
+        collection=purpose.collection,
+        purpose_declared=purpose.name,
+        notice=purpose.version,
+        notice_sha256=hashlib.sha256(purpose.notice.encode()).hexdigest(),
+        max_days=purpose.max_days,
+        idle_days=purpose.idle_days,
+        by_default=purpose.by_default,
+    )
+
+
+class Galleries(Base):
+    """What can be done with collections and their purposes."""
+
+    def create_collection(self, name: str) -> Collection:
+        """Make a collection; raises InvalidName or CollectionExists."""
+        with self._act(self._admit("admin", collection=name)) as act:
+            collections.create(act.change, name)
+            act.record(CollectionCreated(collection=name))
+            return collections.describe(act.connection, name)
+
+    def collections(self) -> tuple[Collection, ...]:
+        """Return every collection that the caller has access to, ordered by name.
+
+        A caller who may not know of everybody is told how many those are whom they may see.
+        """
+        call = self._admit(*ACTIONS)
+        with self._act(call) as act:
+            allowed = call.caller.collections
+            found = tuple(
+                self._counted(act, each)
+                for each in collections.describe_all(act.connection)
+                if allowed is None or each.name in allowed
+            )
+            act.record(CollectionsRead(collections=len(found)))
+        return found
+
+    def collection(self, name: str) -> Collection:
+        """Return one collection; raises CollectionNotFound."""
+        with self._act(self._admit(*ACTIONS, collection=name)) as act:
+            act.record(CollectionsRead(collections=1))
+            return self._counted(act, collections.describe(act.connection, name))
+
+    def delete_collection(self, name: str) -> int:
+        """Erase every subject of a collection, and it; return how many subjects there were.
+
+        Raises CollectionNotFound.
+        """
+        with self._act(self._admit("admin", collection=name)) as act:
+            pinned = collections.find(act.connection, name)
+            erased = erasure.delete_collection(act.change, pinned)
+            act.record(*erasures(erased), CollectionDeleted(collection=name, subjects=len(erased)))
+        return len(erased)
+
+    def declare_purpose(
+        self,
+        collection: str,
+        purpose: str,
+        *,
+        notice: str,
+        max_days: int | None = None,
+        idle_days: int = LONGEST_IDLE_DAYS,
+    ) -> Purpose:
+        """Declare what a collection is for, or declare it anew with another notice or rule.
+
+        ``notice`` tells people in plain words what it means for them. A consent to the purpose
+        ends at the latest ``max_days`` after it was given, and ``idle_days`` after the last
+        interaction. A stricter rule binds the consents that were given, too, and whoever has none
+        left by it is erased; a looser one does not lengthen them. From the first declaration on,
+        consents to other purposes are refused.
+
+        Raises CollectionNotFound, InvalidName, or GalleryError for a notice or days that cannot be.
+        """
+        call = self._admit("admin", collection=collection)
+        with self._act(call) as act:
+            found = purposes.declare(
+                act.change,
+                collections.find(act.connection, collection),
+                purpose,
+                notice=notice,
+                max_days=max_days,
+                idle_days=idle_days,
+                actor=call.caller.actor,
+            )
+            act.record(declared(found))
+            self._resources.sweep(act.change, since=-1)  # a stricter rule may end some at once
+        return found
+
+    def purposes(self, collection: str) -> tuple[Purpose, ...]:
+        """Return the purposes of a collection, ordered by name; raises CollectionNotFound."""
+        with self._act(self._admit(*ACTIONS, collection=collection)) as act:
+            act.record(PurposesRead(collection=collection))
+            return purposes.describe_all(
+                act.connection, collections.find(act.connection, collection)
+            )
+
+    def purpose_met(self, collection: str, purpose: str) -> tuple[Tombstone, ...]:
+        """Say that a purpose is met: every consent to it ends now.
+
+        Whoever agreed to nothing else is erased; their tombstones are returned. Raises
+        CollectionNotFound, InvalidName or PurposeNotDeclared.
+        """
+        with self._act(self._admit("admin", collection=collection)) as act:
+            pinned = collections.find(act.connection, collection)
+            purposes.met(act.change, pinned, purpose)
+            act.record(PurposeMet(collection=collection, purpose_met=purpose))
+            return self._resources.sweep(act.change, since=-1)
+
+    def _counted(self, act: Act, collection: Collection) -> Collection:
+        """Return a collection as the caller may see it: counting those they know of."""
+        caller = self._caller
+        if caller.sees_everybody:
+            return collection
+        pinned = collections.find(act.connection, collection.name)
+        counts = coverage.counts(act.connection, pinned.key, caller.purpose or "", act.change.now)
+        return replace(collection, subjects=counts[0], faces=counts[1])

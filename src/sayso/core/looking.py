@@ -1,0 +1,126 @@
+"""Pictures to faces and templates, and what scores between them are worth."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sayso.audit.events import FacesCompared, FacesDetected
+from sayso.core.base import Base, Call
+from sayso.enrolment import Version, digest_of
+from sayso.errors import AccessDenied, ConsentRequired, ModelConflict, NoFaceFound, PictureError
+from sayso.evidence import calibration
+from sayso.evidence.calibration import Calibration
+from sayso.gallery import collections
+from sayso.gallery.sealing import audited_digest
+from sayso.pictures import read_picture_file
+from sayso.results import Comparison
+from sayso.vision.picture import decode
+from sayso.vision.types import Analysis, Face, Mode
+
+#: Where a picture comes from: a path, or the bytes of a file.
+PictureSource = str | Path | bytes
+
+
+class Looking(Base):
+    """What can be done with pictures alone."""
+
+    def detect(self, picture: PictureSource, *, mode: Mode = "balanced") -> Analysis:
+        """Find every face of a picture; nobody is looked for. Raises PictureError, ModelError."""
+        call = self._admit("detect")
+        analysis, digest = self._analyse(picture, mode)
+        with self._act(call) as act:
+            act.record(FacesDetected(picture=self._audited(digest), faces=len(analysis.faces)))
+        return analysis
+
+    def compare(self, a: PictureSource, b: PictureSource, *, mode: Mode = "balanced") -> Comparison:
+        """Compare the largest faces of two pictures; no gallery is involved.
+
+        Raises NoFaceFound, PictureError, ModelError, or ModelConflict for a model without a
+        calibration.
+        """
+        call = self._admit("compare")
+        measured = measured_of(self._version())
+        (face_a, template_a, digest_a), (face_b, template_b, digest_b) = (
+            self._largest(p, mode) for p in (a, b)
+        )
+        cosine = np.array([np.dot(template_a, template_b)], np.float32)
+        result = Comparison(
+            face_a,
+            face_b,
+            similarity=float(measured.similarity(cosine)[0]),
+            cosine=float(cosine[0]),
+            false_match_rate=float(measured.false_match_rate(cosine)[0]),
+        )
+        with self._act(call) as act:
+            pictures = (self._audited(digest_a), self._audited(digest_b))
+            act.record(FacesCompared(pictures=pictures, similarity=result.similarity))
+        return result
+
+    def _version(self) -> Version:
+        analyzer = self._resources.analyzer()
+        return Version(analyzer.model, analyzer.template_version)
+
+    def _comparable(self, collection: str, version: Version | None = None) -> Version:
+        """Return the version of new templates; raises unless it is that of the collection."""
+        with self._resources.store.read() as connection:
+            pinned = collections.find(connection, collection)
+        version = version or self._version()
+        collections.check_version(pinned, version.model, version.template_version)
+        return version
+
+    def _analyse(self, picture: PictureSource, mode: Mode) -> tuple[Analysis, str]:
+        """Return what is in a picture, and the sha256 of its file, in hex."""
+        analyzer = self._resources.analyzer()
+        limits = analyzer.limits
+        data = picture if isinstance(picture, bytes) else read_picture_file(picture, limits)
+        analysis = analyzer.analyze(decode(data, limits), mode=mode)
+        return analysis, digest_of(data)
+
+    def _largest(self, picture: PictureSource, mode: Mode) -> tuple[Face, NDArray[np.float32], str]:
+        try:
+            analysis, digest = self._analyse(picture, mode)
+        except PictureError as error:
+            name, message = shown(picture), str(error)
+            if not name or message.startswith(name):
+                raise
+            raise type(error)(f"{name}: {message}") from error
+        if not analysis.faces:
+            raise NoFaceFound(f"no face was found in {shown(picture) or 'the picture'}")
+        pairs = zip(analysis.faces, analysis.templates, strict=True)
+        face, template = max(pairs, key=lambda pair: pair[0].width * pair[0].height)
+        return face, template, digest
+
+    def _audited(self, digest: str) -> str:
+        """Return how the audit log names a picture, of the sha256 of its file in hex."""
+        return audited_digest(self._resources.keyring.digests(), digest)
+
+    @contextlib.contextmanager
+    def _refusing(self, call: Call) -> Iterator[None]:
+        """Put on record what is refused here for want of a right or of a consent."""
+        try:
+            yield
+        except (AccessDenied, ConsentRequired) as error:
+            self._refused(call, error)
+            raise
+
+
+def measured_of(version: Version) -> Calibration:
+    """Return what was measured of a model; without it nothing can be said of a score."""
+    found = calibration.of(version.model)
+    if found is None:
+        raise ModelConflict(
+            f"there is no calibration for the model {version.model!r}, so neither a similarity nor "
+            "the expected false matches can be told: use a model that has one"
+        )
+    return found
+
+
+def shown(picture: PictureSource) -> str:
+    """Return what messages call a picture: its path as given, or nothing."""
+    return "" if isinstance(picture, bytes) else os.fspath(picture)

@@ -1,0 +1,159 @@
+"""Recognition: naming those in pictures whose consent covers the purpose."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sayso.audit.events import Found, PictureSearched
+from sayso.core.base import Call
+from sayso.core.looking import Looking, PictureSource, measured_of, shown
+from sayso.enrolment import Version
+from sayso.errors import GalleryError
+from sayso.evidence.calibration import Calibration
+from sayso.gallery import collections, faces
+from sayso.gallery.index import Matches
+from sayso.results import Candidate, Recognition, RecognizedFace
+from sayso.vision.types import Mode
+
+#: What counts as a match unless the caller says otherwise; see ``sayso.evidence``.
+DEFAULT_SIMILARITY = 80.0
+_MOST_SIMILARITY = 100.0
+_MOST_CANDIDATES = 4096
+#: Matches that one entry of the audit log names at most.
+_FOUND = 1000
+
+
+class Recognising(Looking):
+    """What can be asked about who somebody is."""
+
+    def recognize(
+        self,
+        collection: str,
+        picture: PictureSource,
+        *,
+        purpose: str | None = None,
+        mode: Mode = "balanced",
+        min_similarity: float = DEFAULT_SIMILARITY,
+    ) -> Recognition:
+        """Find every face of a picture and name those subjects whose consent covers the purpose.
+
+        A face that resembles nobody enrolled, and one of somebody whose consent does not cover the
+        purpose, are unknown alike. Each face is judged by itself: when two of them resemble the
+        same subject both are named, since a picture of pictures, or a mirror, shows people twice,
+        and each name carries its own expected number of false matches. ``purpose`` may be left out
+        by a caller who has one.
+
+        Raises CollectionNotFound, InvalidName, ConsentRequired (no purpose), AccessDenied (another
+        purpose than the caller's), ModelConflict, PictureError, ModelError, and GalleryError for a
+        ``min_similarity`` that is not from 0 to 100.
+        """
+        call = self._searching(collection, purpose)
+        _check_search(min_similarity)
+        measured = measured_of(self._comparable(collection))
+        analysis, digest = self._analyse(picture, mode)
+        matches = self._match(
+            call, analysis.templates, min_similarity, 1, measured, picture=self._audited(digest)
+        )
+        named = (
+            RecognizedFace(face, candidates[0] if candidates else None)
+            for face, candidates in zip(analysis.faces, matches, strict=True)
+        )
+        return Recognition(shown(picture), analysis.width, analysis.height, tuple(named))
+
+    def recognize_templates(
+        self,
+        collection: str,
+        templates: NDArray[np.float32],
+        *,
+        purpose: str | None = None,
+        min_similarity: float = DEFAULT_SIMILARITY,
+        top: int = 1,
+        version: Version | None = None,
+    ) -> tuple[tuple[Candidate, ...], ...]:
+        """Return for each template, float32 (n, d), up to ``top`` subjects, most similar first.
+
+        Only subjects whose consent covers the purpose. ``version`` says what made the templates:
+        the models of this installation unless given. Raises CollectionNotFound, InvalidName,
+        ConsentRequired (no purpose), AccessDenied (another purpose than the caller's),
+        ModelConflict (also for a model without a calibration), and GalleryError for a
+        ``min_similarity`` that is not from 0 to 100 or a ``top`` that is not from 1 to 4096.
+        """
+        call = self._searching(collection, purpose)
+        _check_search(min_similarity, top)
+        matrix = faces.check_templates(templates)
+        measured = measured_of(self._comparable(collection, version))
+        return self._match(call, matrix, min_similarity, top, measured, picture=None)
+
+    def _searching(self, collection: str, purpose: str | None) -> Call:
+        call = self._admit("search", collection=collection)
+        with self._refusing(call):
+            return replace(call, caller=self._caller.searching_for(purpose))
+
+    def _match(
+        self,
+        call: Call,
+        templates: NDArray[np.float32],
+        min_similarity: float,
+        top: int,
+        measured: Calibration,
+        *,
+        picture: str | None,
+    ) -> tuple[tuple[Candidate, ...], ...]:
+        """Search, and answer with what is on record when the answer leaves."""
+        collection, purpose = call.collection or "", call.caller.purpose or ""
+        matches = self._resources.index.match(
+            collection,
+            templates,
+            purpose=purpose,
+            top=top,
+            min_cosine=measured.cosine(min_similarity) if min_similarity else -np.inf,
+        )
+        with self._act(call) as act:
+            collections.find(act.connection, collection)
+            matches = self._resources.index.confirm(act.change, matches, purpose)
+            answer = candidates_of(matches, measured)
+            found = [
+                Found(hit.subject_id, candidate.similarity)
+                for hits, candidates in zip(matches.hits, answer, strict=True)
+                for hit, candidate in zip(hits, candidates, strict=True)
+            ]
+            for start in range(0, max(1, len(found)), _FOUND):
+                act.record(
+                    PictureSearched(
+                        collection=collection,
+                        picture=picture,
+                        probes=len(templates),
+                        min_similarity=min_similarity,
+                        found=tuple(found[start : start + _FOUND]),
+                    )
+                )
+        return answer
+
+
+def _check_search(min_similarity: float, top: int = 1) -> None:
+    if not 0 <= min_similarity <= _MOST_SIMILARITY:
+        raise GalleryError(f"min_similarity is {min_similarity}; it runs from 0 to 100")
+    if not 1 <= top <= _MOST_CANDIDATES:
+        raise GalleryError(f"top is {top}; it runs from 1 to {_MOST_CANDIDATES}")
+
+
+def candidates_of(matches: Matches, measured: Calibration) -> tuple[tuple[Candidate, ...], ...]:
+    """Say what the scores are worth, all in one go."""
+    hits = [hit for of_probe in matches.hits for hit in of_probe]
+    cosines = np.minimum(np.array([hit.cosine for hit in hits], np.float32), 1)
+    # By templates, not subjects: whoever has five pictures enrolled has five chances to be
+    # mistaken for a stranger.
+    expected = measured.false_match_rate(cosines) * matches.templates
+    similarity = measured.similarity(cosines)
+    scores = zip(similarity.tolist(), cosines.tolist(), expected.tolist(), strict=True)
+    # Each inner zip takes as many scores as the probe has hits, and leaves the rest.
+    return tuple(
+        tuple(
+            Candidate(hit.subject, hit.face_id, similar, cosine, strangers)
+            for hit, (similar, cosine, strangers) in zip(of_probe, scores, strict=False)
+        )
+        for of_probe in matches.hits
+    )

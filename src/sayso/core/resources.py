@@ -1,0 +1,143 @@
+"""What all callers of one gallery share in a process: files, caches, models, and the watch."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from sayso.audit.events import Event, SubjectErased
+from sayso.audit.log import Log, Who
+from sayso.errors import KeyringError, SaysoError, StoreUnavailable
+from sayso.gallery import collections, coverage, erasure
+from sayso.gallery.index import Index
+from sayso.gallery.store import Change, Store
+from sayso.gallery.types import Tombstone
+from sayso.keyring.store import Keyring
+from sayso.settings import Settings
+
+if TYPE_CHECKING:
+    from sayso.analyzer import Analyzer
+
+_log = logging.getLogger(__name__)
+#: How often, in seconds, a process looks for what others erased and for what has ended.
+WATCH = 0.25
+#: Who erases what has ended: nobody asked for it but the consent itself.
+RETENTION = Who("retention", None, None)
+
+
+class Resources:
+    """The store, the keyring, the index, the audit log and the analyzer of an open gallery.
+
+    A thread watches: what other processes erased leaves this one's memory, and whoever's last
+    consent has ended is erased, both within a second, whether or not anybody asks for anything.
+    """
+
+    def __init__(
+        self, store: Store, keyring: Keyring, settings: Settings, analyzer: Analyzer | None
+    ) -> None:
+        self.store = store
+        self.keyring = keyring
+        self.settings = settings
+        self.index = Index(store, threads=settings.threads)
+        self.log = Log(keyring.signing_key())
+        self._analyzer = analyzer
+        self._analyzer_lock = threading.Lock()
+        self._swept = -1
+        self._closing = threading.Event()
+        self._watch = threading.Thread(target=self._watching, name="sayso-watch", daemon=True)
+        self._watch.start()
+
+    def close(self) -> None:
+        """Stop watching, drop the templates from memory, and close the files."""
+        self._closing.set()
+        if self._watch is not threading.current_thread():
+            self._watch.join()
+        self.index.close()
+        self.store.close()
+        self.keyring.close()
+
+    def analyzer(self) -> Analyzer:
+        """Return what makes templates of pictures; the default is made when it is first needed."""
+        with self._analyzer_lock:
+            if self._analyzer is None:
+                # Models and runtimes are slow to import and not needed for most of upkeep.
+                from sayso.analyzer import Analyzer
+
+                self._analyzer = Analyzer(settings=self.settings)
+            return self._analyzer
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[Change]:
+        """Run a change, after erasing whoever's last consent has ended by then."""
+        with self.store.write() as change:
+            self.sweep(change)
+            yield change
+        self._swept = change.now
+        if change.endings:
+            self.settle()
+
+    def sweep(self, change: Change, since: int | None = None) -> tuple[Tombstone, ...]:
+        """Erase everybody whose consents have all ended; return what is left of them.
+
+        ``since`` is the time up to which that was done: by this process, unless given. Whatever
+        ends consents before that time must sweep anew.
+        """
+        erased: list[Tombstone] = []
+        lapsed: dict[int, list[int]] = {}
+        swept = self._swept if since is None else since
+        for collection, subject in coverage.lapsed(change.connection, swept, change.now):
+            lapsed.setdefault(collection, []).append(subject)
+        for key, subjects in lapsed.items():
+            pinned = collections.by_key(change.connection, key)
+            erased += erasure.erase_subjects(change, pinned, subjects, "expired")
+        if erased:
+            self.log.append(change.connection, change.now, RETENTION, erasures(erased))
+        return tuple(erased)
+
+    def settle(self) -> None:
+        """After something ended: nothing of it stays in this process's memory or in the files."""
+        try:
+            self.index.refresh()
+        finally:  # what is on the disk must go whatever became of the memory
+            self.store.settle()
+
+    def look(self) -> None:
+        """Do once what the watch does all the time."""
+        now = self.store.now()
+        with self.store.read() as connection:
+            lapsed = coverage.lapsed(connection, self._swept, now)
+        if lapsed:
+            with self.change():
+                pass
+        else:  # also back, when the clock was set back
+            self._swept = now
+        self.index.refresh_if_changed()
+        self.store.settle_pending()
+
+    def _watching(self) -> None:
+        told = False
+        while not self._closing.wait(WATCH):
+            try:
+                self.look()
+                told = False
+            except (StoreUnavailable, KeyringError, SaysoError) as error:
+                if not told:  # once, and not four times a second
+                    _log.warning("looking for what has ended or was erased: %s", error)
+                told = True
+
+
+def erasures(tombstones: list[Tombstone] | tuple[Tombstone, ...]) -> list[Event]:
+    """Return the events of these erasures."""
+    return [
+        SubjectErased(
+            collection=each.collection,
+            subject=each.id,
+            reason=each.reason,
+            faces=each.faces,
+            consents=each.consents,
+        )
+        for each in tombstones
+    ]

@@ -1,0 +1,195 @@
+"""Restoring a backup into a data folder."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, select
+
+from sayso.audit.events import Restored
+from sayso.audit.log import Log
+from sayso.audit.verification import verify
+from sayso.callers import Caller
+from sayso.core.application import place_of
+from sayso.core.base import Base
+from sayso.core.resources import Resources, erasures
+from sayso.durable import sync_folder
+from sayso.errors import AuditError, BackupError, StoreUnavailable
+from sayso.gallery import backup as backups
+from sayso.gallery import schema
+from sayso.gallery.opening import open_gallery
+from sayso.gallery.restore import MOVE_AWAY, Source, counts, erase_withdrawn, replace
+from sayso.gallery.store import FILE, Store
+from sayso.keyring.store import Keyring
+from sayso.results import Restoration
+from sayso.settings import Settings, load_settings
+
+_LOCK = "gallery.lock"  # the one under which the store, too, is made
+_LOCK_TIMEOUT = 60.0
+_NEW = ".restoring-"
+
+
+def restore(
+    location: str | Path | None, backup: str | Path, *, actor: str | None = None
+) -> Restoration:
+    """Put the contents of a backup into a data folder, in the place of all that is there.
+
+    The location is as for ``open``; its keyring and master key must be in place. Where the gallery
+    is there, it is replaced in one change, and other processes that have it open go on with what
+    was restored. Where it was lost, it takes its name only when it is whole. Killed at any moment,
+    this leaves what there was or what was restored.
+
+    What ended after the backup was made stays ended: whoever was erased is not brought back, what
+    was withdrawn stays withdrawn, revoked keys stay revoked, and consents to a purpose that was met
+    have ended. Whoever lacks a key for another reason, since the keyring is older than the backup,
+    is left out, too. All else is as it was in the backup: whoever was enrolled since is not in the
+    gallery any more, though their data key is kept, since a newer backup may have them; purposes
+    have the rules that they had, access keys that were made since are gone, and a collection that
+    was deleted comes back, empty. The audit log goes on: that of the gallery if it has one, else
+    that of the backup.
+
+    Raises BackupError for a file that is no whole backup of this gallery, and then nothing has
+    changed; KeyringError without the keyring; StoreUnavailable.
+    """
+    settings, path = load_settings(), Path(backup)
+    folder, shown = place_of(location, settings)
+    caller = Caller.local(actor)
+    with backups.opened(path) as connection:
+        # Before a gallery is made or opened: what is refused leaves nothing behind.
+        keyring = Keyring(
+            settings.keyring_dir or folder,
+            key_file=settings.key_file,
+            create=False,
+            shown=None if settings.keyring_dir else shown,
+        )
+        try:
+            source = check(connection, path, Log(keyring.signing_key()).public_key)
+            if not (folder / FILE).exists():
+                place = _Place(folder, shown or repr(str(folder)))
+                return _restore_lost(place, keyring, settings, caller, source)
+        finally:
+            keyring.close()
+        _sweep(folder)
+        try:
+            store, keyring = open_gallery(folder, settings, shown=shown)
+        except StoreUnavailable as error:
+            raise BackupError(f"{error}; {MOVE_AWAY}") from error
+        return _fill(Resources(store, keyring, settings, None), caller, source)
+
+
+def check(connection: Connection, path: Path, public_key: bytes) -> Source:
+    """Return an opened backup that is whole, and of the gallery that this public key is of.
+
+    The key is the audit log's, 32 bytes. Raises BackupError.
+    """
+    audit, state = schema.audit.c, schema.state.c
+    with backups.reading(path):
+        begun = connection.execute(select(audit.body).where(audit.number == 1)).scalar()
+        if public_key.hex() not in str(begun):
+            raise BackupError(
+                f"the backup {str(path)!r} is not of the gallery that this keyring belongs to: put "
+                "the keyring and the master key of that gallery in place, or set SAYSO_KEYRING_DIR "
+                "and SAYSO_KEY_FILE to where they are"
+            )
+        backups.check_seal(path, public_key)
+        found = verify(connection, public_key)
+        if not found.ok:
+            problem = found.problems[0]
+            where = "" if problem.number is None else f", entry {problem.number}"
+            raise BackupError(
+                f"the audit log in the backup {str(path)!r} is not what was written{where}: "
+                f"{problem.what}; take another backup"
+            )
+        events, head = connection.execute(select(state.events, state.head)).one()
+        time = connection.execute(select(audit.time).where(audit.number == events)).scalar_one()
+    return Source(connection, path, int(events), head, int(time))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A data folder, and what messages call it."""
+
+    folder: Path
+    shown: str
+
+
+class _Restoring(Base):
+    """Restores for a caller; the resources are its own."""
+
+    def restore(self, source: Source) -> Restoration:
+        try:
+            with self._act(self._admit("admin")) as act:
+                left_out = replace(act.change, source)
+                expired = self._resources.sweep(act.change, since=-1)
+                withdrawn = erase_withdrawn(act.change)
+                subjects, faces = counts(act.connection)
+                erased = left_out.subjects + len(expired) + len(withdrawn)
+                act.record(
+                    *erasures(left_out.tombstones + withdrawn),
+                    Restored(events=source.events, subjects=subjects, erased=erased),
+                )
+        except AuditError as error:
+            raise BackupError(f"{error}; {MOVE_AWAY}") from error
+        # Also where nothing ended anew: what was replaced must not stay in the write-ahead log.
+        self._resources.settle()
+        return Restoration(subjects, faces, erased)
+
+
+def _fill(resources: Resources, caller: Caller, source: Source) -> Restoration:
+    try:
+        return _Restoring(resources, caller).restore(source)
+    finally:
+        resources.close()
+
+
+def _restore_lost(
+    place: _Place, keyring: Keyring, settings: Settings, caller: Caller, source: Source
+) -> Restoration:
+    """Make the gallery in a folder of its own; it takes its place only when it is whole."""
+    try:
+        place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(place.folder / _LOCK, timeout=_LOCK_TIMEOUT, mode=0o600):
+            if (place.folder / FILE).exists():
+                raise BackupError(
+                    f"a gallery was made in {place.shown} at this moment: look at it, and restore "
+                    "again to replace it"
+                )
+            _sweep(place.folder)
+            new = Path(tempfile.mkdtemp(prefix=_NEW, dir=place.folder))
+            try:
+                store = Store(new, keyring, shown=place.shown)
+                restored = _fill(Resources(store, keyring, settings, None), caller, source)
+                _install(new / FILE, place.folder / FILE)
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
+    except Timeout:
+        raise StoreUnavailable(
+            f"another process has been preparing the gallery in {place.shown} for "
+            f"{_LOCK_TIMEOUT:g} s"
+        ) from None
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the gallery in {place.shown} cannot be used: {error.strerror or 'it is in the way'}"
+        ) from error
+    return restored
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a restoration that was killed has left."""
+    for leftover in folder.glob(_NEW + "*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _install(new: Path, place: Path) -> None:
+    """Give a restored database, which nobody has open any more, its name."""
+    for suffix in ("-wal", "-shm"):
+        if new.with_name(new.name + suffix).exists():
+            raise BackupError("the restored gallery could not be closed; restore again")
+        # Of the lost database: SQLite would take it for the restored one's.
+        place.with_name(place.name + suffix).unlink(missing_ok=True)
+    new.rename(place)
+    sync_folder(place.parent)

@@ -1,0 +1,157 @@
+"""Access keys: who may call from outside, for what, and until when.
+
+An id and a secret have the form of Amazon's, so that every client that signs requests takes them.
+The secret is sealed rather than hashed, because a signature can only be verified with it; the key
+it is sealed under is in the keyring.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from sayso.errors import GalleryError, KeyNotFound, UnknownKey
+from sayso.gallery import schema
+from sayso.gallery.names import check_collection, check_purpose, is_text
+from sayso.gallery.store import Change
+from sayso.gallery.times import microseconds, moment
+from sayso.gallery.types import LONGEST_EVIDENCE, AccessKey, NewAccessKey
+from sayso.keyring.sealing import DataKey
+
+_TABLE = schema.access_keys
+_PREFIX = "SAYS"
+_LONGEST_ACTOR = 255
+
+
+def create(
+    change: Change,
+    actor: str,
+    *,
+    purpose: str,
+    actions: Sequence[str],
+    collections: Sequence[str] | None,
+    until: datetime | None,
+    attestation: str | None,
+    created_by: str,
+) -> NewAccessKey:
+    """Make a key; its secret is told here and nowhere else.
+
+    Raises InvalidName, or GalleryError for an actor, an end or an attestation that cannot be.
+    """
+    check_purpose(purpose)
+    for name in collections or ():
+        check_collection(name)
+    expires = None if until is None else microseconds(until)
+    _check(change, actor, expires, attestation)
+    # 80 random bits in the letters and digits that Amazon's ids have, and 240 in the secret.
+    key_id = _PREFIX + base64.b32encode(secrets.token_bytes(10)).decode()
+    secret = secrets.token_urlsafe(30)
+    change.connection.execute(
+        insert(_TABLE).values(
+            id=key_id,
+            actor=actor,
+            purpose=purpose,
+            actions=json.dumps(sorted(set(actions))),
+            collections=None if collections is None else json.dumps(sorted(set(collections))),
+            attestation=attestation,
+            secret=_sealing(change).seal(secret.encode(), key_id.encode()),
+            created=change.now,
+            created_by=created_by,
+            expires=expires,
+        )
+    )
+    return NewAccessKey(describe(change.connection, key_id), secret)
+
+
+def describe(connection: Connection, key_id: str) -> AccessKey:
+    """Return one key; raises KeyNotFound."""
+    row = connection.execute(select(_TABLE).where(_TABLE.c.id == key_id)).first()
+    if row is None:
+        raise KeyNotFound(f"there is no access key {key_id!r}: list them (sayso keys list)")
+    return _key(row)
+
+
+def describe_all(connection: Connection) -> tuple[AccessKey, ...]:
+    """Return every key, the oldest first."""
+    rows = connection.execute(select(_TABLE).order_by(_TABLE.c.created, _TABLE.c.id))
+    return tuple(map(_key, rows))
+
+
+def revoke(change: Change, key_id: str) -> AccessKey:
+    """Revoke a key for good: its secret is destroyed. Once more is no harm; raises KeyNotFound."""
+    key = describe(change.connection, key_id)
+    if key.revoked is None:
+        change.connection.execute(
+            update(_TABLE).where(_TABLE.c.id == key_id).values(revoked=change.now, secret=None)
+        )
+        change.end("access-key", [key_id])
+    return describe(change.connection, key_id)
+
+
+def authenticate(
+    connection: Connection, sealing: DataKey, key_id: str, secret: str, now: int
+) -> AccessKey:
+    """Return the key that this is the secret of, if it is live; raises UnknownKey.
+
+    The message is the same whatever was wrong, but for a key that has ended, which only somebody
+    with its secret is told.
+    """
+    row = connection.execute(select(_TABLE).where(_TABLE.c.id == key_id)).first()
+    known = b"" if row is None or row.secret is None else sealing.open(row.secret, row.id.encode())
+    if not known or not hmac.compare_digest(known, secret.encode("utf-8", "surrogatepass")):
+        raise UnknownKey("the access key is not known, or its secret is another, or it was revoked")
+    return require_live(connection, key_id, now)
+
+
+def require_live(connection: Connection, key_id: str, now: int) -> AccessKey:
+    """Return a key; raises UnknownKey when it was revoked or has expired."""
+    row = connection.execute(select(_TABLE).where(_TABLE.c.id == key_id)).first()
+    if row is None or row.revoked is not None:
+        raise UnknownKey("the access key was revoked: ask for another one (sayso keys create)")
+    if row.expires is not None and row.expires <= now:
+        raise UnknownKey(
+            f"the access key expired at {moment(row.expires).isoformat()}: ask for another one "
+            "(sayso keys create)"
+        )
+    return _key(row)
+
+
+def _sealing(change: Change) -> DataKey:
+    return change.keyring.secrets()
+
+
+def _check(change: Change, actor: str, expires: int | None, attestation: str | None) -> None:
+    if not 0 < len(actor.strip()) <= _LONGEST_ACTOR or not is_text(actor):
+        raise GalleryError(
+            f"an access key is somebody's: name the actor in 1 to {_LONGEST_ACTOR} characters"
+        )
+    if expires is not None and expires <= change.now:
+        raise GalleryError(f"a key until {moment(expires).isoformat()} has expired already")
+    if attestation is not None and (
+        not 0 < len(attestation.strip()) <= LONGEST_EVIDENCE or not is_text(attestation)
+    ):
+        raise GalleryError(
+            f"an attestation says in 1 to {LONGEST_EVIDENCE:,} characters how consent is collected"
+        )
+
+
+def _key(row: Any) -> AccessKey:
+    return AccessKey(
+        id=row.id,
+        actor=row.actor,
+        purpose=row.purpose,
+        actions=tuple(json.loads(row.actions)),
+        collections=None if row.collections is None else tuple(json.loads(row.collections)),
+        attestation=row.attestation,
+        created=moment(row.created),
+        created_by=row.created_by,
+        expires=None if row.expires is None else moment(row.expires),
+        revoked=None if row.revoked is None else moment(row.revoked),
+    )

@@ -1,0 +1,317 @@
+"""Backups: the whole gallery in one file, without the keys, written while it is in use.
+
+A backup is a SQLite database of one moment, and after its last page a seal: the line ``sayso backup
+1``, a line feed, and an Ed25519 signature (RFC 8032), by the key that signs the audit log, of the
+SHA-256 of all bytes before the seal. So a backup that was damaged, cut off or edited shows, and one
+of another gallery does, too. SQLite itself does not look behind the last page.
+
+What is sealed in the gallery is sealed in its backup, under the same keys. That is why the two must
+not be kept in one place: whoever has the backup of somebody erased has nothing, unless they also
+have a copy of the keyring that is older than the erasure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import Connection, create_engine, event, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from sayso.durable import sync_folder
+from sayso.errors import BackupError
+from sayso.gallery import schema
+from sayso.gallery.store import Store
+from sayso.gallery.types import Backup
+from sayso.keyring.store import Keyring
+from sayso.sqlite import raw_connection
+
+_SEAL = b"sayso backup 1\n"
+_SIGNATURE = 64
+_MAGIC = b"SQLite format 3\x00"
+_CHUNK = 1 << 20
+_KEYRING = "keyring.sqlite"
+#: What SQLite lays beside a database that is in use.
+_COMPANIONS = ("-wal", "-shm", "-journal")
+
+
+def check_targets(
+    store: Store,
+    keyring: Keyring,
+    keyring_folder: Path | None,
+    *,
+    target: Path,
+    keyring_copy: Path | None,
+) -> None:
+    """Raise BackupError unless a backup, and a copy of the keyring, can go to these files.
+
+    Not over a file of the gallery's own or of another database in use, and never both into one
+    folder. ``keyring_folder`` is where the keyring is, None for the gallery's own folder.
+    """
+    shown = repr(str(target))
+    try:
+        real = target.resolve()
+        for wanted in (target, keyring_copy):
+            if wanted is not None:
+                require_foreign(store, keyring, keyring_folder, wanted)
+        if not real.parent.is_dir():
+            raise BackupError(
+                f"there is no folder for the backup {shown}: make it, or name another file"
+            )
+        if real.exists() and not real.is_file():
+            raise BackupError(f"{shown} is no file that a backup could replace: name a file")
+        if any(real.with_name(real.name + each).exists() for each in _COMPANIONS):
+            raise BackupError(f"{shown} is a database in use: name another file for the backup")
+        if keyring_copy is not None and _same(real.parent, keyring_copy.resolve().parent):
+            raise BackupError(
+                f"{shown} and {str(keyring_copy)!r} are in the same folder, but a backup and its "
+                "keys must be kept apart: whoever has both, and the master key, can read the "
+                "backup, also what it holds of people who are erased later. Name a file in another "
+                "place for the copy of the keyring"
+            )
+    except (OSError, RuntimeError) as error:  # RuntimeError: a symbolic link to itself
+        raise _unwritable(target, error) from error
+
+
+def require_foreign(
+    store: Store, keyring: Keyring, keyring_folder: Path | None, target: Path
+) -> None:
+    """Raise BackupError where a file to be written is one that the gallery itself needs.
+
+    ``keyring_folder`` is where the keyring is, None for the gallery's own folder.
+    """
+    try:
+        real = target.resolve()
+        own = any(_same(real, each) for each in _own_files(store, keyring, keyring_folder))
+    except (OSError, RuntimeError) as error:
+        raise _unwritable(target, error) from error
+    if own:
+        raise BackupError(
+            f"{str(target)!r} is a file that the gallery itself needs: name another one"
+        )
+
+
+def entries(connection: Connection) -> int:
+    """Return how many entries the audit log has before whatever comes next is put there."""
+    # The first one of all comes by itself, before any other.
+    return max(1, int(connection.execute(select(schema.state.c.events)).scalar_one()))
+
+
+def write(store: Store, keyring: Keyring, target: Path) -> Backup:
+    """Write a backup over whatever ``target`` is; ``check_targets`` comes first.
+
+    It takes the name only when it is complete and on the disk. Raises BackupError.
+    """
+    try:
+        real = target.resolve()
+        # An empty file is what VACUUM INTO accepts, and this one is its owner's alone.
+        descriptor, name = tempfile.mkstemp(prefix=f".{real.name}.new-", dir=real.parent)
+        os.close(descriptor)
+        new = Path(name)
+        try:
+            _copy(store, new, target)
+            counts = _counts(new)
+            _seal(new, keyring)
+            size = new.stat().st_size
+            new.rename(real)
+            sync_folder(real.parent)
+        finally:
+            for suffix in ("", *_COMPANIONS):
+                new.with_name(new.name + suffix).unlink(missing_ok=True)
+    except (OSError, RuntimeError, UnicodeError) as error:
+        raise _unwritable(target, error) from error
+    return Backup(*counts, bytes=size)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Connection]:
+    """Give a connection to a backup that reads one state of it and writes nothing.
+
+    Raises BackupError for a file that is no whole backup of a gallery of this form. Whether it is
+    the backup that was written, only ``check_seal`` tells.
+    """
+    shown = repr(str(path))
+    try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for without end
+            raise BackupError(f"the backup {shown} cannot be read: it is no file")
+        with path.open("rb") as file:
+            _check_form(file, shown)
+    except OSError as error:
+        raise BackupError(
+            f"the backup {shown} cannot be read: {error.strerror or 'it has no place'}"
+        ) from error
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(address, uri=True, check_same_thread=False),
+        poolclass=NullPool,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA query_only=ON")
+        connection.execute("PRAGMA trusted_schema=OFF")
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    try:
+        with contextlib.ExitStack() as stack:
+            with reading(path):
+                connection = stack.enter_context(engine.connect())
+                _check_database(connection, shown)
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Say of what goes wrong with a database meanwhile that it is the backup's fault."""
+    try:
+        yield
+    except (sqlite3.Error, SQLAlchemyError, UnicodeDecodeError) as error:
+        raise damaged(path) from error
+
+
+def damaged(path: Path) -> BackupError:
+    """Return the error for a backup that is not what was written."""
+    return BackupError(
+        f"the backup {str(path)!r} is damaged or was edited: nothing was restored; take another one"
+    )
+
+
+def check_seal(path: Path, public_key: bytes) -> None:
+    """Raise BackupError unless the file is, byte for byte, what the gallery of that key wrote.
+
+    ``public_key`` is the audit log's, 32 bytes.
+    """
+    try:
+        with path.open("rb") as file:
+            digest, signature = _digest(file)
+    except OSError as error:
+        raise damaged(path) from error
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, _SEAL + digest)
+    except InvalidSignature:
+        raise damaged(path) from None
+
+
+def _own_files(store: Store, keyring: Keyring, keyring_folder: Path | None) -> Iterator[Path]:
+    """Yield what the gallery is made of: databases and their companions, and the key file."""
+    yield keyring.key_file
+    with store.read() as connection:
+        rows = raw_connection(connection).execute("PRAGMA database_list").fetchall()
+    gallery = Path(rows[0][2])
+    for database in (gallery, (keyring_folder or gallery.parent) / _KEYRING):
+        yield database
+        yield database.with_suffix(".lock")
+        for suffix in _COMPANIONS:
+            yield database.with_name(database.name + suffix)
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Tell whether two paths, the first of them resolved, are one file, there or not."""
+    if one == other.resolve():
+        return True
+    return one.exists() and other.exists() and one.samefile(other)
+
+
+def _copy(store: Store, new: Path, target: Path) -> None:
+    with store.read() as connection:
+        try:
+            raw_connection(connection).execute("VACUUM INTO ?", (str(new),))
+        except sqlite3.Error as error:
+            # SQLite's own words may name the file that nobody typed.
+            reason = "the disk is full" if "full" in str(error) else error.sqlite_errorname
+            raise BackupError(
+                f"the backup {str(target)!r} cannot be written: {reason}; what was there before is "
+                "as it was"
+            ) from error
+
+
+def _counts(new: Path) -> tuple[int, int, int]:
+    """Return how many entries, subjects and faces there are: in the copy, not the gallery."""
+    with contextlib.closing(sqlite3.connect(new)) as raw:
+        events, subjects, faces = raw.execute(
+            "SELECT (SELECT events FROM state), (SELECT count(*) FROM subjects), "
+            "(SELECT count(*) FROM faces)"
+        ).fetchone()
+    return int(events), int(subjects), int(faces)
+
+
+def _seal(new: Path, keyring: Keyring) -> None:
+    """Sign what was written, and bring all of it to the disk."""
+    with new.open("r+b") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+        file.seek(0, os.SEEK_END)
+        file.write(_SEAL + keyring.signing_key().sign(_SEAL + digest))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _check_form(file: BinaryIO, shown: str) -> None:
+    """Raise BackupError for what is no backup at first sight."""
+    header = file.read(len(_MAGIC))
+    if header != _MAGIC:
+        raise BackupError(
+            f"{shown} is {'empty' if not header else 'no backup of a gallery'}: name a file that "
+            "was made by a backup (sayso backup)"
+        )
+    file.seek(0, os.SEEK_END)
+    file.seek(max(0, file.tell() - len(_SEAL) - _SIGNATURE))
+    if not file.read().startswith(_SEAL):
+        raise BackupError(
+            f"{shown} is a database, but no whole backup of a gallery: it is cut off at its end, "
+            "or was not made by a backup (sayso backup)"
+        )
+
+
+def _digest(file: BinaryIO) -> tuple[bytes, bytes]:
+    """Return the SHA-256 of what was sealed, and the signature."""
+    file.seek(0, os.SEEK_END)
+    left = file.tell() - len(_SEAL) - _SIGNATURE
+    file.seek(0)
+    digest = hashlib.sha256()
+    while left > 0 and (part := file.read(min(left, _CHUNK))):
+        digest.update(part)
+        left -= len(part)
+    return digest.digest(), file.read()[len(_SEAL) :]
+
+
+def _check_database(connection: Connection, shown: str) -> None:
+    found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if found != "ok":
+        raise BackupError(f"the backup {shown} is damaged: take another one")
+    there = connection.exec_driver_sql(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'alembic_version'"
+    ).scalar()
+    if not there:
+        raise BackupError(f"{shown} is a database, but not one of Sayso's")
+    revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    if revision != schema.REVISION:
+        raise BackupError(
+            f"the backup {shown} is of form {revision}, and this version of Sayso restores form "
+            f"{schema.REVISION}: restore it with the version that made it, and open the gallery "
+            "with this one then"
+        )
+
+
+def _unwritable(target: Path, error: Exception) -> BackupError:
+    if isinstance(error, UnicodeError):
+        reason = "its name must be text in UTF-8"
+    else:
+        reason = getattr(error, "strerror", None) or "a link in its name leads nowhere"
+    return BackupError(f"the backup {str(target)!r} cannot be written: {reason}")

@@ -1,0 +1,382 @@
+"""Restoring: the contents of a backup take the place of what the gallery holds, in one change.
+
+Other processes see the gallery as it was or the restored one whole. What ended since the backup was
+made stays ended: that is known from the keyring, whose endings no backup of the gallery touches,
+and from what the gallery itself remembers. The seals are taken over as they are.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Insert,
+    Select,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import IntegrityError
+
+from sayso.errors import BackupError
+from sayso.gallery import backup, erasure, schema
+from sayso.gallery.batches import IN_LIST, ROWS, batches
+from sayso.gallery.collections import by_key
+from sayso.gallery.store import Change
+from sayso.gallery.times import moment
+from sayso.gallery.types import Tombstone
+from sayso.keyring.store import Kind
+from sayso.sqlite import raw_connection
+
+Row = tuple[Any, ...]
+
+_COLLECTION = schema.collections.c
+_SUBJECT = schema.subjects.c
+_CONSENT = schema.consents.c
+_AGREED = schema.consent_purposes.c
+_PURPOSE = schema.purposes.c
+_TOMBSTONE = schema.tombstones.c
+_AUDIT = schema.audit.c
+
+#: What a backup replaces, each after what its rows refer to.
+_REPLACED = (
+    schema.collections,
+    schema.purposes,
+    schema.notices,
+    schema.subjects,
+    schema.consents,
+    schema.consent_purposes,
+    schema.faces,
+    schema.access_keys,
+)
+#: What to do where a gallery that is there is in the way.
+MOVE_AWAY = (
+    "to restore it all the same, with the audit log that it has, move gallery.sqlite away, and "
+    "whatever lies beside it under that name, and restore again"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A backup that was opened and found to be whole, and the end of its audit log.
+
+    ``time`` is when that entry was written, in microseconds since 1970; ``path`` is as the user
+    gave it.
+    """
+
+    connection: Connection
+    path: Path
+    events: int
+    head: bytes
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """How many of a backup's subjects stay erased, and the tombstones that had to be made."""
+
+    subjects: int
+    tombstones: tuple[Tombstone, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """Those of a backup who stay erased: when that was, by id, and which keys their rows have."""
+
+    times: dict[str, int]
+    subjects: frozenset[int]
+    consents: frozenset[int]
+
+
+def replace(change: Change, source: Source) -> LeftOut:
+    """Put what a backup holds in the place of all that the gallery holds.
+
+    Whoever was erased since is left out. What was withdrawn, revoked or met since is so again;
+    ``erase_withdrawn`` is to follow. Raises BackupError when the backup's log is not the beginning
+    of the gallery's.
+    """
+    try:
+        _settle_log(change, source)
+        gone = _find_gone(change, source)
+        for table in (schema.removals, *reversed(_REPLACED)):
+            change.connection.execute(delete(table))
+        _fill(change, source, gone)
+        stones = _bury(change.connection, source, gone)
+        _honour(change, source)
+    except IntegrityError as error:  # rows that contradict each other
+        raise backup.damaged(source.path) from error
+    # No cache of before counts, so that none needs to be told what was removed.
+    change.connection.execute(update(schema.state).values(epoch=str(uuid.uuid4())))
+    return LeftOut(len(gone.subjects), tuple(stones))
+
+
+def erase_withdrawn(change: Change) -> tuple[Tombstone, ...]:
+    """Erase whoever has no standing consent left, and return what is left of them.
+
+    For after the sweep of those whose consents have ended: the others withdrew.
+    """
+    standing = and_(_AGREED.withdrawn.is_(None), _AGREED.ends > change.now)
+    consenting = select(_CONSENT.subject_key).join(schema.consent_purposes).where(standing)
+    people: dict[int, list[int]] = {}
+    for key, collection in change.connection.execute(
+        select(_SUBJECT.key, _SUBJECT.collection_key).where(_SUBJECT.key.not_in(consenting))
+    ):
+        people.setdefault(collection, []).append(key)
+    return tuple(
+        stone
+        for collection, keys in people.items()
+        for stone in erasure.erase_subjects(
+            change, by_key(change.connection, collection), keys, "withdrawn"
+        )
+    )
+
+
+def counts(connection: Connection) -> tuple[int, int]:
+    """Return how many subjects and faces there are."""
+    subjects, faces = (
+        connection.execute(select(func.count()).select_from(table)).scalar_one()
+        for table in (schema.subjects, schema.faces)
+    )
+    return int(subjects), int(faces)
+
+
+def _rows(source: Source, table: Table) -> Iterator[list[Row]]:
+    """Yield the rows of a table of the backup as SQLite has them, in lists."""
+    with backup.reading(source.path):
+        cursor = raw_connection(source.connection).execute(str(select(table)))
+    with closing(cursor):
+        while True:
+            with backup.reading(source.path):
+                rows = cursor.fetchmany(ROWS)
+            if not rows:
+                return
+            yield rows
+
+
+def _pairs(connection: Connection, query: Select[Any]) -> list[Row]:
+    return [tuple(row) for row in connection.execute(query)]
+
+
+def _insert(connection: Connection, statement: Insert, rows: list[Row]) -> None:
+    # SQLAlchemy's own way takes longer to convert the values than SQLite to write them.
+    if rows:
+        connection.exec_driver_sql(str(statement.compile(dialect=sqlite.dialect())), rows)
+
+
+def _settle_log(change: Change, source: Source) -> None:
+    """Adopt the backup's audit log where there is none, or see that it begins the gallery's."""
+    state = schema.state
+    events = change.connection.execute(select(state.c.events)).scalar_one()
+    if events:
+        known = change.connection.execute(
+            select(_AUDIT.hash).where(_AUDIT.number == source.events)
+        ).scalar()
+        if known != source.head:
+            raise BackupError(
+                f"the audit log of the backup {str(source.path)!r} ends with an entry, number "
+                f"{source.events}, that is not in the log of this gallery: it is the backup of "
+                f"another one, or of another course that this one took; {MOVE_AWAY}"
+            )
+        return
+    for table in (schema.audit, schema.audit_subjects):
+        for rows in _rows(source, table):
+            _insert(change.connection, insert(table), rows)
+    with backup.reading(source.path):
+        created = source.connection.execute(select(state.c.created)).scalar_one()
+    change.connection.execute(
+        update(state).values(events=source.events, head=source.head, created=created)
+    )
+
+
+def _find_gone(change: Change, source: Source) -> _Gone:
+    """Find who of the backup was erased since: without a key, or known to have ended."""
+    with backup.reading(source.path):
+        ids: dict[str, int] = dict(_pairs(source.connection, select(_SUBJECT.id, _SUBJECT.key)))
+        owners = _pairs(source.connection, select(_CONSENT.key, _CONSENT.subject_key))
+    keys = change.keyring.find(ids)
+    ended = _ended(change, "subject")
+    # An older copy of the keyring may have been put back, and have keys that were destroyed.
+    revived = [each for each in keys if each in ended]
+    _end_again(change, revived, ended)
+    times = {each: ended.get(each, change.now) for each in ids if each in ended or each not in keys}
+    subjects = frozenset(ids[each] for each in times)
+    gone = frozenset(key for key, owner in owners if owner in subjects)
+    return _Gone(times, subjects, gone)
+
+
+def _ended(change: Change, kind: Kind) -> dict[str, int]:
+    """Return what of that kind ended, and when, by id: as keyring and gallery know it."""
+    pending = schema.pending_endings.c
+    connection = change.connection
+    found: dict[str, int] = {}
+    if kind == "subject":
+        # A tombstone of a restoration says only that there was no key at that time.
+        stones = select(_TOMBSTONE.id, _TOMBSTONE.erased).where(_TOMBSTONE.reason != "restore")
+        found.update(_pairs(connection, stones))
+    query = select(pending.id, pending.at).where(pending.kind == kind)
+    found.update(_pairs(connection, query))
+    return found | change.keyring.ended(kind)
+
+
+def _end_again(change: Change, subjects: list[str], ended: dict[str, int]) -> None:
+    if subjects:
+        change.connection.execute(
+            sqlite.insert(schema.pending_endings).on_conflict_do_nothing(),
+            [{"kind": "subject", "id": each, "at": ended[each]} for each in subjects],
+        )
+
+
+def _fill(change: Change, source: Source, gone: _Gone) -> None:
+    """Copy the backup's rows, but for those who are gone; they are all of this change."""
+    for table in _REPLACED:
+        names = [column.name for column in table.columns]
+        owner, owners = _owner(table, gone)
+        at = names.index(owner) if owner else None
+        sequence = names.index("sequence") if "sequence" in names else None
+        for rows in _rows(source, table):
+            kept = rows if at is None else [row for row in rows if row[at] not in owners]
+            if sequence is not None:
+                kept = [(*row[:sequence], change.sequence, *row[sequence + 1 :]) for row in kept]
+            _insert(change.connection, insert(table), kept)
+    for table in (schema.tombstones, schema.pending_endings):
+        for rows in _rows(source, table):
+            _insert(change.connection, insert(table).prefix_with("OR IGNORE"), rows)
+    _keep_numbering(change.connection, source)
+
+
+def _owner(table: Table, gone: _Gone) -> tuple[str | None, frozenset[int]]:
+    """Return the column by which rows of the gone are known, and what it has for them."""
+    if table is schema.subjects:
+        return "key", gone.subjects
+    if table is schema.consent_purposes:
+        return "consent_key", gone.consents
+    if table in (schema.consents, schema.faces):
+        return "subject_key", gone.subjects
+    return None, frozenset()
+
+
+def _keep_numbering(connection: Connection, source: Source) -> None:
+    """Go on after the last key that was ever given, here or in the backup."""
+    with backup.reading(source.path):
+        given = raw_connection(source.connection).execute("SELECT name, seq FROM sqlite_sequence")
+        numbers = given.fetchall()
+    for name, last in numbers:
+        values = {"name": name, "last": last}
+        connection.execute(
+            text("UPDATE sqlite_sequence SET seq = max(seq, :last) WHERE name = :name"), values
+        )
+        connection.execute(
+            text(
+                "INSERT INTO sqlite_sequence (name, seq) SELECT :name, :last WHERE NOT EXISTS "
+                "(SELECT 1 FROM sqlite_sequence WHERE name = :name)"
+            ),
+            values,
+        )
+
+
+def _bury(connection: Connection, source: Source, gone: _Gone) -> list[Tombstone]:
+    """Leave a tombstone of everybody who was left out and has none yet; return the new ones.
+
+    Who is back, after a restoration with a keyring that lacked their key, has none any more.
+    """
+    connection.execute(delete(schema.tombstones).where(_TOMBSTONE.id.in_(select(_SUBJECT.id))))
+    there = set(connection.execute(select(_TOMBSTONE.id)).scalars())
+    face, consent = schema.faces.c, schema.consents.c
+    query = select(
+        _SUBJECT.id,
+        _COLLECTION.name.label("collection"),
+        _SUBJECT.created,
+        select(func.count())
+        .where(face.subject_key == _SUBJECT.key)
+        .scalar_subquery()
+        .label("faces"),
+        select(func.count())
+        .where(consent.subject_key == _SUBJECT.key)
+        .scalar_subquery()
+        .label("consents"),
+    ).join(schema.collections)
+    found: list[Tombstone] = []
+    for batch in batches([each for each in gone.times if each not in there], IN_LIST):
+        with backup.reading(source.path):
+            people = source.connection.execute(query.where(_SUBJECT.id.in_(batch)))
+            rows = [
+                {**row, "erased": gone.times[row["id"]], "reason": "restore"}
+                for row in people.mappings()
+            ]
+        connection.execute(insert(schema.tombstones), rows)
+        found += [_tombstone(**row) for row in rows]
+    return found
+
+
+def _tombstone(*, created: int, erased: int, **rest: Any) -> Tombstone:
+    return Tombstone(created=moment(created), erased=moment(erased), **rest)
+
+
+def _honour(change: Change, source: Source) -> None:
+    """End anew what ended since the backup was made: withdrawals, access keys, purposes met."""
+    execute = change.connection.execute
+    withdrawals = [
+        {"at": at, "id": consent, "name": purpose}
+        for (consent, _, purpose), at in _split(_ended(change, "withdrawal"))
+    ]
+    if withdrawals:
+        execute(
+            text(
+                "UPDATE consent_purposes SET withdrawn = :at WHERE withdrawn IS NULL AND "
+                "purpose = :name AND consent_key = (SELECT key FROM consents WHERE id = :id)"
+            ),
+            withdrawals,
+        )
+    revoked = [{"id": each, "at": at} for each, at in _ended(change, "access-key").items()]
+    if revoked:
+        execute(
+            text(
+                "UPDATE access_keys SET revoked = :at, secret = NULL "
+                "WHERE id = :id AND revoked IS NULL"
+            ),
+            revoked,
+        )
+    for (purpose, _, _), at in _split(_ended(change, "purpose")):
+        _meet(change, source, purpose, at)
+
+
+def _split(ended: dict[str, int]) -> Iterator[tuple[tuple[str, str, str], int]]:
+    for each, at in ended.items():
+        yield each.partition("/"), at
+
+
+def _meet(change: Change, source: Source, purpose: str, at: int) -> None:
+    """End the consents to a purpose that were on record when it was met."""
+    found = change.connection.execute(
+        select(_PURPOSE.key, _PURPOSE.collection_key, _PURPOSE.name).where(_PURPOSE.id == purpose)
+    ).first()
+    if found is None:
+        return
+    before = select(_CONSENT.key).where(_CONSENT.recorded <= at)
+    change.connection.execute(
+        update(schema.consent_purposes)
+        .where(
+            _AGREED.collection_key == found.collection_key,
+            _AGREED.purpose == found.name,
+            _AGREED.ends > at,
+            _AGREED.consent_key.in_(before),
+        )
+        .values(latest=at, ends=at)
+    )
+    # One that was met before may have been declared anew before the backup was made.
+    if at >= source.time:
+        change.connection.execute(
+            update(schema.purposes).where(_PURPOSE.key == found.key).values(met=at)
+        )

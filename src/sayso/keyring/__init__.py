@@ -1,0 +1,1 @@
+"""The keys that a gallery is encrypted with, kept apart from it."""

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from sayso.audit.events import (
+    CallRefused,
+    CollectionsRead,
+    Event,
+    FacesEnrolled,
+    Found,
+    KeysRead,
+    PictureSearched,
+    PurposeDeclared,
+)
+from sayso.cli.events import in_brief
+
+DIGEST = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (KeysRead(), ""),
+        (CollectionsRead(0), "collections 0"),
+        (CallRefused("search", "AccessDenied", None), "action search, error AccessDenied"),
+        (
+            PictureSearched("club", DIGEST, 13, 80.0, (Found("s1", 93.44), Found("s2", 81.0))),
+            (
+                "collection club, picture 0123456789ab..., probes 13, min similarity 80, "
+                "found s1 93.44 and s2 81"
+            ),
+        ),
+        (
+            PictureSearched("club", None, 1, 80.0, ()),
+            "collection club, probes 1, min similarity 80, found none",
+        ),
+        (
+            FacesEnrolled("club", "s1", "c1", ("f1", "f2", "f3"), (DIGEST,)),
+            "collection club, subject s1, consent c1, faces 3, pictures 0123456789ab...",
+        ),
+        (
+            PurposeDeclared("club", "door", 1, DIGEST, None, 1095, True),
+            (
+                "collection club, purpose declared door, notice 1, notice sha256 0123456789ab..., "
+                "idle days 1095, by default yes"
+            ),
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Event) else "",
+)
+def test_an_event_in_one_line(event: Event, said: str) -> None:
+    assert in_brief(event) == said
