@@ -57,7 +57,7 @@ class Term:
 
     latest: datetime | None
     idle: timedelta
-    withdrawn: bool = False
+    withdrawn: datetime | None = None
 
 
 @dataclass
@@ -93,12 +93,25 @@ class Given:
 
 @dataclass
 class Person:
-    """A subject; their face in every picture and template is their own."""
+    """A subject; their face in every picture and template is their own.
+
+    ``enrolled`` has for each face the consent that it lives on, and ``pictured`` that of the face
+    from their picture.
+    """
 
     consents: list[Given] = field(default_factory=list)
-    faces: int = 0
-    pictured: bool = False
+    enrolled: list[Given] = field(default_factory=list)
+    pictured: Given | None = None
     returned: int = 0
+
+    @property
+    def faces(self) -> int:
+        return len(self.enrolled)
+
+    def drop_faces(self, now: datetime) -> None:
+        self.enrolled = [given for given in self.enrolled if given.standing(now)]
+        if self.pictured is not None and not self.pictured.standing(now):
+            self.pictured = None
 
     def live(self, now: datetime) -> set[str]:
         return {purpose for given in self.consents for purpose in given.live(now)}
@@ -145,6 +158,8 @@ class World:
         for name, club in self._clubs.items():
             for who in [w for w, p in club.people.items() if not p.standing(self.now)]:
                 gone += self._forget(name, who, "expired")
+            for person in club.people.values():
+                person.drop_faces(self.now)
         return gone
 
     def _forget(self, club: str, name: str, reason: str) -> int:
@@ -212,7 +227,7 @@ class World:
         rules = {}
         for name in consent.purposes:
             rule = club.purposes.get(name)
-            if rule is None and chosen:
+            if chosen and (rule is None or rule.by_default):
                 raise PurposeNotDeclared
             if rule is not None and rule.met:
                 raise PurposeNotDeclared
@@ -231,27 +246,42 @@ class World:
     def _consented(
         self, who: Holder, club: Club, names: Iterable[str], consent: Consent | None
     ) -> dict[str, Given]:
-        """Return the consents that an enrolment records, by subject; raise unless all have one."""
-        if consent is None and who.attestation is not None:
-            consent = Consent([str(who.purpose)], who.attestation)
-        if consent is None:
-            for name in names:
-                live = club.people[name].live(self.now) if name in club.people else set()
-                if not (live if who.sees_everybody else who.purpose in live):
-                    raise ConsentRequired
-            return {}
-        if consent.valid_from is not None and consent.valid_from > self.now:
-            raise ConsentRequired
+        """Return the consent that each one's faces are to live on; raise unless all have one."""
         people = {name: club.people.get(name, Person()) for name in names}
-        lacking = [
-            name
-            for name, person in people.items()
-            if not any(self._same(given, consent) for given in person.consents)
-        ]
-        if not lacking:
-            return {}
-        self._new(club, consent)  # raises for all if for one
-        return {name: self._new(club, consent) for name in lacking}
+        attested = consent is None and who.attestation is not None
+        if attested:
+            consent = Consent([str(who.purpose)], str(who.attestation))
+        if consent is not None and (consent.valid_from or self.now) > self.now:
+            raise ConsentRequired
+        found: dict[str, Given] = {}
+        for name, person in people.items():
+            for given in person.consents:  # the last one counts
+                live = given.live(self.now)
+                fits = live if who.purpose is None else who.purpose in live
+                if fits if consent is None or attested else self._same(given, consent):
+                    found[name] = given
+        lacking = [name for name in people if name not in found]
+        if lacking and consent is None:
+            raise ConsentRequired
+        for name in lacking:
+            assert consent is not None
+            self._require_not_withdrawn(people[name], consent, attested)
+            self._new(club, consent)  # raises for all if for one
+        return found | {name: self._new(club, consent) for name in lacking if consent}
+
+    def _require_not_withdrawn(
+        self, person: Person, consent: Consent, attested: bool = False
+    ) -> None:
+        for given in person.consents:
+            for name, term in given.terms.items():
+                if name not in consent.purposes or term.withdrawn is None:
+                    continue
+                if attested or (
+                    given.evidence == consent.evidence
+                    if consent.given is None
+                    else consent.given <= term.withdrawn
+                ):
+                    raise ConsentRequired
 
     def _same(self, given: Given, consent: Consent) -> bool:
         return (
@@ -269,21 +299,22 @@ class World:
         names: Iterable[str],
         consent: Consent | None,
         another: bool,
-    ) -> dict[str, Person]:
+    ) -> list[tuple[Person, Given]]:
         self._admit(who, ["enrol"], collection)
         if consent is not None:
             self._require_purposes(who, consent.purposes)
         club = self._club(collection)
-        names = list(dict.fromkeys(names))
+        names = list(names)
         declared = dict(club.purposes)
-        new = self._consented(who, club, names, consent)
+        rests_on = self._consented(who, club, names, consent)
         if another:
             club.purposes = declared  # what is refused declares nothing
             raise LooksLikeAnother
-        people = {name: club.people.setdefault(name, Person()) for name in names}
-        for name, given in new.items():
-            people[name].consents.append(given)
-        return people
+        for name, given in rests_on.items():
+            consents = club.people.setdefault(name, Person()).consents
+            if not any(each is given for each in consents):
+                consents.append(given)
+        return [(club.people[name], rests_on[name]) for name in names]
 
     # Sayso's methods.
 
@@ -365,11 +396,12 @@ class World:
         consent: Consent | None,
         another: bool = False,
     ) -> list[bool]:
-        person = self._enrolled(who, collection, [subject], consent, another)[subject]
-        repeated = person.pictured
-        person.faces += not repeated
-        person.pictured = True
-        return [repeated]
+        ((person, given),) = self._enrolled(who, collection, [subject], consent, another)
+        if person.pictured is not None:
+            return [True]
+        person.enrolled.append(given)
+        person.pictured = given
+        return [False]
 
     def enroll_templates(
         self,
@@ -380,19 +412,18 @@ class World:
         consent: Consent | None,
         another: bool = False,
     ) -> int:
-        people = self._enrolled(who, collection, subjects, consent, another)
-        for name in subjects:
-            people[name].faces += 1
+        for person, given in self._enrolled(who, collection, subjects, consent, another):
+            person.enrolled.append(given)
         return len(subjects)
 
     def recognize_templates(
         self, who: Holder, collection: str, names: Sequence[str], *, purpose: str | None
     ) -> list[list[str]]:
+        self._admit(who, ["search"], collection)
         if who.purpose is None and purpose is None:
             raise ConsentRequired
         if who.purpose is not None and purpose not in (None, who.purpose):
             raise AccessDenied
-        self._admit(who, ["search"], collection)
         people = self._club(collection).people
         wanted = who.purpose or purpose
         found = [
@@ -450,6 +481,7 @@ class World:
         self._admit(who, ["enrol"], collection)
         self._require_purposes(who, consent.purposes)
         club = self._club(collection)
+        self._require_not_withdrawn(club.people.get(subject, Person()), consent)
         new = self._new(club, consent)
         club.people.setdefault(subject, Person()).consents.append(new)
         return new.shown()
@@ -473,7 +505,8 @@ class World:
             raise ConsentNotFound
         for given in person.consents:
             for name in taken & given.standing(self.now):
-                given.terms[name].withdrawn = True
+                given.terms[name].withdrawn = self.now
+        person.drop_faces(self.now)
         erased = not person.standing(self.now)
         if erased:
             self._forget(collection, subject, "withdrawn")
@@ -532,6 +565,8 @@ class World:
     ) -> tuple[Any, ...]:
         self._admit(who, ["admin"], None, everywhere=True)
         if set(actions) - who.actions:
+            raise AccessDenied
+        if who.expires is not None and (until is None or until > who.expires):
             raise AccessDenied
         if who.collections is not None and (
             collections is None or not who.collections.issuperset(collections)

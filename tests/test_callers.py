@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -80,12 +81,21 @@ def test_only_who_may_admin_sees_everybody() -> None:
 
 
 def test_nobody_gives_rights_that_they_lack() -> None:
-    KEY.require_within(["search"], ["club"])
+    KEY.require_within(["search"], ["club"], None)
     with pytest.raises(AccessDenied, match="right to admin, erase"):
-        KEY.require_within(["search", "erase", "admin"], ["club"])
+        KEY.require_within(["search", "erase", "admin"], ["club"], None)
     for collections in (None, ["team"], ["club", "team"]):
         with pytest.raises(AccessDenied, match="only to club"):
-            KEY.require_within(["search"], collections)
+            KEY.require_within(["search"], collections, None)
+
+
+def test_nobody_gives_rights_beyond_their_own_end() -> None:
+    end = datetime(2026, 5, 1, tzinfo=UTC)
+    ending = dataclasses.replace(KEY, expires=end)
+    ending.require_within(["search"], ["club"], end)
+    for until in (None, end + timedelta(microseconds=1)):
+        with pytest.raises(AccessDenied, match="until their own end, at 2026-05-01"):
+            ending.require_within(["search"], ["club"], until)
 
 
 def test_a_caller_cannot_be_changed() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from sayso.audit.events import LookalikeRefused
 from sayso.callers import Action, Caller
 from sayso.core import Sayso
 from sayso.errors import (
@@ -161,6 +162,22 @@ def test_the_attestation_of_a_key_serves_as_evidence(app: Sayso) -> None:
     assert named(caller, probes) == [None]
 
 
+def test_an_attestation_does_not_outdo_a_withdrawal(app: Sayso) -> None:
+    caller = _keyed(app, attestation="everybody signs at the till")
+    probes = enrol(caller, ["olga"], consent=Consent([PURPOSE], "her form"))
+    app.add_consent("club", "olga", SECURITY)
+    caller.withdraw_consent("club", "olga")
+    for seed in (0, 1):
+        with pytest.raises(ConsentRequired, match="was withdrawn at"):
+            enrol(caller, ["olga"], consent=None, seed=seed)
+    assert named(app, probes) == [None]
+    assert len(app.consents("club", "olga")) == 2
+    # What she signs since does, and then enrols by the attested key as well.
+    caller.add_consent("club", "olga", Consent([PURPOSE], "her new form"))
+    enrol(caller, ["olga"], consent=None)
+    assert named(app, probes) == ["olga"]
+
+
 def test_a_key_without_an_attestation_must_bring_consent(app: Sayso) -> None:
     with pytest.raises(ConsentRequired):
         enrol(_keyed(app), ["olga"], consent=None)
@@ -190,13 +207,28 @@ def test_a_face_that_is_more_like_another_is_refused_without_telling_whose_it_is
             )
         assert "template 1" in str(caught.value)
         assert "'yuri'" in str(caught.value)
+        assert type(caught.value) is LooksLikeAnother
+        assert (caught.value.__context__, caught.value.__cause__) == (None, None)
         assert "olga" not in str(caught.value)
         assert other not in str(caught.value)
     assert app.collection("club").subjects == 1  # all or none
     entries = app.audit_entries(kind="lookalike-refused")
-    assert [entry.event.lookalike for entry in entries] == [other, other]  # type: ignore[attr-defined]
+    refused = LookalikeRefused("club", None, other, None)
+    assert [entry.event for entry in entries] == [refused, refused]
     assert [entry.actor for entry in entries] == [app.caller.actor, "desk"]
     assert app.audit_entries(subject=("club", "olga"), kind="lookalike-refused") == entries
+
+
+def test_whom_a_lookalike_was_refused_for_is_on_record(app: Sayso) -> None:
+    probes = enrol(app, ["olga", "yuri"])
+    olga, yuri = (app.subject("club", name).id for name in ("olga", "yuri"))
+    with pytest.raises(LooksLikeAnother):
+        app.enroll_templates(
+            "club", subjects=["yuri"], templates=near(probes[:1], 0.9), version=VERSION
+        )
+    (entry,) = app.audit_entries(kind="lookalike-refused")
+    assert entry.event == LookalikeRefused("club", yuri, olga, None)
+    assert app.audit_entries(subject=("club", "yuri"), kind="lookalike-refused") == (entry,)
 
 
 def test_a_lookalike_is_enrolled_when_told_so(app: Sayso) -> None:

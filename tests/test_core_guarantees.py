@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from sqlalchemy import delete, func, insert, select
 
+from sayso.audit.events import FacesErased
 from sayso.core import Sayso
 from sayso.errors import CollectionNotFound, StoreUnavailable, SubjectNotFound
 from sayso.gallery import schema
@@ -132,8 +133,9 @@ def test_nobody_is_shown_from_the_very_microsecond_of_expiry(tmp_path: Path) -> 
     with Sayso(tmp_path, clock=lambda: now[0]) as app:
         app.create_collection("club")
         until = START + HOUR + 123 * INSTANT
-        probes = enrol(app, ["olga"], consent=Consent([PURPOSE], "form", until=until))
-        app.add_consent("club", "olga", Consent(["research"], "form", until=until + INSTANT))
+        longer = Consent(["research"], "form", until=until + INSTANT)
+        probes = enrol(app, ["olga"], consent=longer)
+        app.add_consent("club", "olga", Consent([PURPOSE], "form", until=until))
         now[0] = until - INSTANT
         assert named(app, probes) == ["olga"]
         now[0] = until
@@ -142,6 +144,33 @@ def test_nobody_is_shown_from_the_very_microsecond_of_expiry(tmp_path: Path) -> 
         now[0] = until + INSTANT
         assert named(app, probes, purpose="research") == [None]
         assert _count(app, schema.faces) == 0
+
+
+def test_faces_go_with_the_consent_that_they_were_enrolled_on(tmp_path: Path) -> None:
+    now = [START]
+    with Sayso(tmp_path, clock=lambda: now[0]) as app:
+        app.create_collection("club")
+        short = Consent([PURPOSE], "form", until=START + HOUR)
+        probes = enrol(app, ["olga"], consent=short)
+        enrol(app, ["olga"], consent=Consent(["research", "door"], "form 18"), seed=1)
+        assert named(app, probes, purpose="research") == ["olga"]
+        now[0] = START + HOUR - INSTANT
+        assert app.subject("club", "olga").faces == 2
+        now[0] = START + HOUR
+        until = time.monotonic() + 1
+        while _count(app, schema.faces) > 1:  # nobody asks for anything
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        assert named(app, probes, purpose="research") == [None]
+        app.purpose_met("club", "research")
+        assert _count(app, schema.faces) == 1
+        app.add_consent("club", "olga", CONSENT)
+        app.purpose_met("club", "door")
+        assert (_count(app, schema.faces), _count(app, schema.subjects)) == (0, 1)
+        told = app.audit_entries(kind="faces-erased")
+        assert {entry.actor for entry in told} == {"retention"}
+        identity = app.subject("club", "olga").id
+        assert [entry.event for entry in told] == [FacesErased("club", identity, 1, "expired")] * 2
 
 
 @pytest.mark.parametrize(
@@ -207,8 +236,10 @@ def test_whoever_withdraws_during_a_search_is_not_in_its_answer(
 def test_a_restart_keeps_what_was_ended_ended(tmp_path: Path) -> None:
     with Sayso(tmp_path) as app:
         app.create_collection("club")
-        probes = enrol(app, ["olga", "yuri", "zita", "wim"])
-        app.add_consent("club", "zita", Consent(["research"], "form"))
+        probes = enrol(app, ["olga", "yuri"])
+        both = Consent([PURPOSE, "research"], "form")
+        probes = np.concatenate([probes, enrol(app, ["zita"], consent=both, seed=1)])
+        probes = np.concatenate([probes, enrol(app, ["wim"], seed=2)])
         app.erase_subject("club", "olga")
         app.withdraw_consent("club", "yuri")
         app.withdraw_consent("club", "zita", PURPOSE)

@@ -59,6 +59,7 @@ _FORMS = {
     "tuple[str, ...]": "array of texts",
     "tuple[str, str]": "array of two texts",
     "tuple[Found, ...]": "array of objects, [as below](#within-found)",
+    "EndingReason": "text",
     "ErasureReason": "text",
     "SubjectPart": "text",
     "AuditUse": "text",

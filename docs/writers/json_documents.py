@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from docs.writers.markdown import code, table
+from sayso.audit.about import about
 from sayso.audit.chain import write_body
 from sayso.audit.coding import to_fields
 from sayso.audit.events import ConsentRecorded, Event, FacesEnrolled, Found, PictureSearched
@@ -422,7 +423,7 @@ def _report() -> SubjectReport:
         faces=(_ENROLLED,),
         consents=(_consent(),),
         notices={("photo-delivery", 1): _PURPOSE.notice},
-        entries=tuple(map(_entry, (recorded, enrolled, _SEARCHED))),
+        entries=tuple(about(_entry(each), _IDS[1]) for each in (recorded, enrolled, _SEARCHED)),
     )
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal, get_args
 
 from sayso.errors import AccessDenied, ConsentRequired, InvalidName
@@ -25,7 +26,7 @@ class Caller:
     ``purpose`` is the one that they search for; only somebody at the machine itself has none, and
     names one with each search. ``actions`` are what they may do, in ``collections``, or in all of
     them where that is None. ``key`` is the id of the access key they came with, and
-    ``attestation`` its statement of how consent is collected.
+    ``attestation`` its statement of how consent is collected; it ends when it ``expires``.
     """
 
     actor: str
@@ -34,6 +35,7 @@ class Caller:
     collections: frozenset[str] | None = None
     key: str | None = None
     attestation: str | None = None
+    expires: datetime | None = None
 
     def __post_init__(self) -> None:
         if not is_text(self.actor):
@@ -59,6 +61,7 @@ class Caller:
             None if key.collections is None else frozenset(key.collections),
             key.id,
             key.attestation,
+            key.expires,
         )
 
     @property
@@ -83,8 +86,18 @@ class Caller:
             )
         return self
 
-    def require_within(self, actions: Iterable[Action], collections: Iterable[str] | None) -> None:
-        """Raise AccessDenied unless these rights are among their own."""
+    def require_within(
+        self,
+        actions: Iterable[Action],
+        collections: Iterable[str] | None,
+        until: datetime | None,
+    ) -> None:
+        """Raise AccessDenied unless these rights are among their own, and end no later."""
+        if self.expires is not None and (until is None or until > self.expires):
+            raise AccessDenied(
+                f"{self.actor} can give rights only until their own end, at "
+                f"{self.expires.isoformat()}"
+            )
         more = set(actions) - self.actions
         if more:
             raise AccessDenied(

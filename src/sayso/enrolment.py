@@ -85,23 +85,43 @@ class Chosen:
 class Enrolled:
     """What an enrolment did, for the audit log.
 
-    ``faces`` has the ids of the new faces, ``digests`` the sha256 of their pictures, in hex, and
-    ``lookalikes`` the ids of other subjects who were more alike, where that was allowed.
+    One entry for each new face: ``faces`` has its id, ``owners`` the key of its subject, and
+    ``lookalikes`` the id of another subject who is more alike, where that was allowed; ``digests``
+    has the sha256 of its picture, in hex, where there is one. ``refused`` were not enrolled.
     """
 
     subjects: tuple[Known, ...]
     grant: EnrolmentGrant
     faces: tuple[str, ...]
+    owners: tuple[int, ...]
+    lookalikes: tuple[str | None, ...]
     digests: tuple[str, ...] = ()
-    lookalikes: tuple[str, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A face that is more like the subject whose id is ``lookalike`` than like its own.
+
+    ``subject`` is the id of its own, None for one who was made by the same change; ``digest`` the
+    sha256 of its picture, in hex, None for a template.
+    """
+
+    lookalike: str
+    subject: str | None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Why a picture with so many ``faces`` cannot be used."""
+    """Why a picture with so many ``faces`` cannot be used.
+
+    ``digest`` is the sha256 of its file, in hex; None where it could not be looked at.
+    """
 
     error: SaysoError
     faces: int = 0
+    digest: str | None = None
 
 
 def digest_of(data: bytes) -> str:
@@ -158,8 +178,7 @@ def enrol_pictures(
     """Enrol what was chosen of named pictures as one subject's, each picture once.
 
     At least one picture must have a chosen face. Raises CollectionNotFound, InvalidName,
-    ConsentRequired, PurposeNotDeclared, ModelConflict, and LooksLikeAnother when no picture is
-    left.
+    ConsentRequired, PurposeNotDeclared, ModelConflict, and LookalikeFound when no picture is left.
     """
     found = {p.digest: p for _, p in pictures if isinstance(p, Chosen)}
     pinned = collections.find(change.connection, collection)
@@ -167,12 +186,17 @@ def enrol_pictures(
     people, grant = _leave(change, pinned, [subject], templates.shape[1], terms)
     known = people[subject]
     enrolled = faces.enrolled_pictures(change, known, list(found))
-    others = dict(zip(found, _others(terms, [known] * len(found), templates), strict=True))
-    refused = set() if terms.allow_lookalike else {d for d in others if others[d] is not None}
-    refused -= set(enrolled)
+    others = dict(zip(found, _others(change, terms, [known] * len(found), templates), strict=True))
+    refused = {
+        digest: other
+        for digest, other in others.items()
+        if other is not None and digest not in enrolled and not terms.allow_lookalike
+    }
     if len(refused) == len(found):
+        before = None if known.id in change.new_keys else known.id
         raise LookalikeFound(
-            _looks_like_another(subject), _ids(change, [others[d] for d in refused])
+            _looks_like_another(subject),
+            [Refusal(other, before, digest) for digest, other in refused.items()],
         )
     new = [d for d in found if d not in enrolled and d not in refused]
     ids = faces.insert_faces(
@@ -187,10 +211,22 @@ def enrol_pictures(
         origins=[faces.Origin(found[d].face.box, found[d].face.quality.overall, d) for d in new],
     )
     outcomes = _outcomes(
-        pictures, dict(zip(new, ids, strict=True)), enrolled, refused, _looks_like_another(subject)
+        pictures,
+        dict(zip(new, ids, strict=True)),
+        enrolled,
+        set(refused),
+        _looks_like_another(subject),
     )
     consent_id = consents.id_of(change.connection, grant.consents[known.key])
-    done = Enrolled((known,), grant, tuple(ids), tuple(new), _ids(change, [others[d] for d in new]))
+    done = Enrolled(
+        (known,),
+        grant,
+        tuple(ids),
+        (known.key,) * len(new),
+        tuple(others[digest] for digest in new),
+        tuple(new),
+        tuple(Refusal(other, known.id, digest) for digest, other in refused.items()),
+    )
     return Enrolment(collection, subject, consent_id, outcomes), done
 
 
@@ -204,19 +240,21 @@ def enrol_templates(
     """Enrol templates, float32 (n, d); row i is of the subject ``names[i]``; all or none.
 
     Templates of one call are not compared with each other. Raises CollectionNotFound, InvalidName,
-    ConsentRequired, PurposeNotDeclared, ModelConflict, EnrolmentError, LooksLikeAnother.
+    ConsentRequired, PurposeNotDeclared, ModelConflict, EnrolmentError, LookalikeFound.
     """
     if len(names) != len(templates):
         raise EnrolmentError(f"{len(names)} subjects were named for {len(templates)} templates")
     pinned = collections.find(change.connection, collection)
     people, grant = _leave(change, pinned, names, templates.shape[1], terms)
     subjects_of = [people[name] for name in names]
-    others = _others(terms, subjects_of, templates)
-    alike = [i for i, other in enumerate(others) if other is not None]
+    others = _others(change, terms, subjects_of, templates)
+    alike = [(i, other) for i, other in enumerate(others) if other is not None]
     if alike and not terms.allow_lookalike:
+        first, other = alike[0]
+        own = subjects_of[first].id
         raise LookalikeFound(
-            f"template {alike[0]}: {_looks_like_another(names[alike[0]])}",
-            _ids(change, [others[alike[0]]]),
+            f"template {first}: {_looks_like_another(names[first])}",
+            [Refusal(other, None if own in change.new_keys else own)],
         )
     ids = faces.insert_faces(
         change,
@@ -226,15 +264,16 @@ def enrol_templates(
         templates=templates,
         template_version=terms.version.template_version,
     )
-    return Enrolled(tuple(people.values()), grant, tuple(ids), lookalikes=_ids(change, others))
+    owners = tuple(subject.key for subject in subjects_of)
+    return Enrolled(tuple(people.values()), grant, tuple(ids), owners, tuple(others))
 
 
-class LookalikeFound(LooksLikeAnother):
-    """Like LooksLikeAnother, with the ids of the others for the audit log: nobody is told them."""
+class LookalikeFound(Exception):
+    """Ends the change: what was refused, for the audit log, and what the caller may be told."""
 
-    def __init__(self, message: str, others: tuple[str, ...]) -> None:
+    def __init__(self, message: str, refused: Sequence[Refusal]) -> None:
         super().__init__(message)
-        self.others = others
+        self.refused = refused
 
 
 def _outcomes(
@@ -271,16 +310,18 @@ def _outcomes(
 
 
 def _others(
-    terms: Terms, people: Sequence[Known], templates: NDArray[np.float32]
-) -> list[int | None]:
-    """Return for each template the key of whoever is more alike than its own subject."""
+    change: Change, terms: Terms, people: Sequence[Known], templates: NDArray[np.float32]
+) -> list[str | None]:
+    """Return for each template the id of whoever is more alike than its own subject."""
     if not len(templates):
         return []
-    alike = terms.most_alike(templates)
-    return [
+    alike = [
         None if other == subject.key else other
-        for other, subject in zip(alike, people, strict=True)
+        for other, subject in zip(terms.most_alike(templates), people, strict=True)
     ]
+    # Whoever was erased by this very change is still there for those who only read.
+    left = subjects.ids(change.connection, sorted({other for other in alike if other is not None}))
+    return [None if other is None else left.get(other) for other in alike]
 
 
 def _looks_like_another(subject: str) -> str:
@@ -288,11 +329,6 @@ def _looks_like_another(subject: str) -> str:
         f"the face is more like another enrolled subject than like {subject!r}: check whose it is, "
         "and tell to enrol it all the same if it is theirs (--allow-lookalike)"
     )
-
-
-def _ids(change: Change, keys: Iterable[int | None]) -> tuple[str, ...]:
-    wanted = sorted({key for key in keys if key is not None})
-    return tuple(subjects.ids(change.connection, wanted))
 
 
 def _leave(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sayso.audit.about import EntryAbout
 from sayso.audit.log import Entry
 from sayso.errors import SaysoError
 from sayso.gallery.types import (
@@ -167,14 +168,14 @@ class SubjectReport:
 
     ``notices`` has the texts that they agreed to, by purpose and version; ``entries`` every entry
     of the audit log that is about them, the oldest first: each search that returned them among
-    them.
+    them. Nobody else is told of in them.
     """
 
     subject: Subject
     faces: tuple[EnrolledFace, ...]
     consents: tuple[ConsentRecord, ...]
     notices: Mapping[tuple[str, int], str]
-    entries: tuple[Entry, ...]
+    entries: tuple[EntryAbout, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,7 @@ __all__ = [
     "EnrolledFace",
     "Enrolment",
     "Entry",
+    "EntryAbout",
     "EvidenceFile",
     "KeyringStatus",
     "NewAccessKey",

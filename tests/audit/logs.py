@@ -33,9 +33,9 @@ SAMPLES: tuple[Event, ...] = (
     events.PurposeDeclared("club", "photo-delivery", 1, "c3" * 32, 365, 1095, False),
     events.ConsentRecorded("club", ADA, CONSENT, ("photo-delivery", "door"), UNTIL),
     events.ConsentsImported("club", (BOB, CY), ("photo-delivery",)),
-    events.FacesEnrolled("club", ADA, CONSENT, (FACE,), (PICTURE,), BOB),
+    events.FacesEnrolled("club", ADA, CONSENT, (FACE,), (PICTURE,), (BOB,)),
     events.LookalikeRefused("club", None, ADA, OTHER_PICTURE),
-    events.TemplatesEnrolled("club", (BOB, CY), 3),
+    events.TemplatesEnrolled("club", (BOB, CY), 3, (ADA,)),
     events.PictureSearched("club", PICTURE, 3, 87.5, (Found(ADA, 99.1234), Found(BOB, 88))),
     events.InteractionRecorded("club", ADA, UNTIL),
     events.ConsentWithdrawn("club", ADA, ("door",)),
@@ -60,7 +60,11 @@ SAMPLES: tuple[Event, ...] = (
     events.CollectionDeleted("club", 2),
 )
 #: Kinds that the samples leave out, so that the numbers in the tests stay theirs.
-MORE: tuple[Event, ...] = (events.RetentionSwept(2), events.KeyringRead())
+MORE: tuple[Event, ...] = (
+    events.RetentionSwept(2),
+    events.KeyringRead(),
+    events.FacesErased("club", ADA, 2, "withdrawn"),
+)
 
 
 def new_store(path: Path) -> Engine:

@@ -106,7 +106,7 @@ def test_a_value_that_is_none_of_the_listed_is_refused() -> None:
     [
         (events.ConsentsImported("club", (ADA, BOB), ("door",)), {ADA, BOB}),
         (events.LookalikeRefused("club", None, ADA, "a1"), {ADA}),
-        (events.FacesEnrolled("club", ADA, "c", ("f",), ("p",), BOB), {ADA, BOB}),
+        (events.FacesEnrolled("club", ADA, "c", ("f",), ("p",), (BOB, CY)), {ADA, BOB, CY}),
         (events.PictureSearched("club", None, 2, 80, (Found(ADA, 90), Found(CY, 81))), {ADA, CY}),
         (events.PictureSearched("club", None, 2, 80, (Found(ADA, 90), Found(ADA, 85))), {ADA}),
         (events.CollectionDeleted("club", 5), set()),

@@ -75,7 +75,7 @@ def test_a_sound_log_verifies(club: Cli) -> None:
     [
         "UPDATE audit SET actor = 'user:eve' WHERE number = 3",
         "DELETE FROM audit WHERE number = 3",
-        "UPDATE audit SET body = replace(body, 'club', 'clab') WHERE number = 2",
+        "UPDATE audit SET body = replace(body, 'club', 'clab') WHERE number = 3",
         "DELETE FROM audit_subjects",
     ],
 )

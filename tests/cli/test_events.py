@@ -39,6 +39,13 @@ DIGEST = "0123456789abcdef" * 4
             "collection club, subject s1, consent c1, faces 3, pictures 0123456789ab...",
         ),
         (
+            FacesEnrolled("club", "s1", "c1", ("f1",), (DIGEST,), ("s2", "s3")),
+            (
+                "collection club, subject s1, consent c1, faces f1, pictures 0123456789ab..., "
+                "lookalikes s2 and s3"
+            ),
+        ),
+        (
             PurposeDeclared("club", "door", 1, DIGEST, None, 1095, True),
             (
                 "collection club, purpose declared door, notice 1, notice sha256 0123456789ab..., "

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from sayso.audit.about import EntryAbout
 from sayso.audit.events import (
     ConsentRecorded,
     ConsentsImported,
     Event,
     FacesEnrolled,
+    FacesErased,
     Found,
     InteractionRecorded,
     LookalikeRefused,
@@ -19,7 +21,6 @@ from sayso.audit.events import (
     SubjectRead,
     TemplatesEnrolled,
 )
-from sayso.audit.log import Entry
 from sayso.cli.telling import done_to, found_in, who
 
 ME, OTHER, CONSENT = (f"{n}f0d1c52-7a43-4d0e-9b6a-3f1d2c4b5a69" for n in range(3))
@@ -27,11 +28,11 @@ DIGEST = "ab" * 32
 TIME = datetime(2026, 5, 3, 14, 5).astimezone()
 
 
-def entry(event: Event, actor: str = "user:anna", purpose: str | None = None) -> Entry:
-    return Entry(7, TIME.astimezone(UTC), actor, None, purpose, event, "{}", DIGEST, DIGEST * 2)
+def entry(event: Event, actor: str = "user:anna", purpose: str | None = None) -> EntryAbout:
+    return EntryAbout(7, TIME.astimezone(UTC), actor, purpose, event)
 
 
-def search(*found: tuple[str, float], picture: str | None = DIGEST) -> Entry:
+def search(*found: tuple[str, float], picture: str | None = DIGEST) -> EntryAbout:
     hits = tuple(Found(subject, similarity) for subject, similarity in found)
     return entry(PictureSearched("club", picture, 3, 80.0, hits), purpose="photo-delivery")
 
@@ -72,12 +73,12 @@ def test_a_search_that_found_others_is_not_told() -> None:
         (InteractionRecorded("club", ME, TIME.isoformat()), "in touch on 3 May 2026 at 14:05."),
         (FacesEnrolled("club", ME, CONSENT, ("f",), (DIGEST,)), "enrolled you from a picture."),
         (
-            FacesEnrolled("club", ME, CONSENT, ("f", "g"), (DIGEST,) * 2, OTHER),
+            FacesEnrolled("club", ME, CONSENT, ("f", "g"), (DIGEST,) * 2, (OTHER,)),
             "enrolled you from 2 pictures, though one looks more like somebody else.",
         ),
         (FacesEnrolled("club", ME, CONSENT, (), ()), "used before, so nothing was added."),
         (
-            FacesEnrolled("club", OTHER, CONSENT, ("f",), (DIGEST,), ME),
+            FacesEnrolled("club", OTHER, CONSENT, ("f",), (DIGEST,), (OTHER, ME)),
             "enrolled somebody else from a picture that looks like you, knowing that it does.",
         ),
         (
@@ -89,6 +90,15 @@ def test_a_search_that_found_others_is_not_told() -> None:
             "wanted to enrol you from a picture that looks more like somebody else; it was refused",
         ),
         (TemplatesEnrolled("club", (ME, OTHER), 2), "descriptions of your face that were made"),
+        (
+            TemplatesEnrolled("club", (OTHER,), 1, (ME,)),
+            "enrolled somebody else from descriptions that were made elsewhere and look like you",
+        ),
+        (
+            FacesErased("club", ME, 1, "withdrawn"),
+            "erased a description of your face, since the consent that allowed it is taken back.",
+        ),
+        (FacesErased("club", ME, 3, "expired"), "erased 3 descriptions of your face, since the"),
         (SubjectRead("club", ME, "report"), "made a report like this one."),
         (SubjectErased("club", ME, "asked", 1, 1), "erased you."),
     ],

@@ -61,13 +61,18 @@ class Person:
     """A subject. Of several that were made at once, the log does not say which id is whose.
 
     They share the ids that are left, until one of them is told by a later entry or a listing.
+    ``enrolled`` has for each seed of a template the consent that it lives on.
     """
 
     created: datetime
     ids: set[str]
     id: str | None = None
-    seeds: list[int] = field(default_factory=list)
+    enrolled: dict[int, Agreement] = field(default_factory=dict)
     agreements: list[Agreement] = field(default_factory=list)
+
+    @property
+    def seeds(self) -> list[int]:
+        return list(self.enrolled)
 
     def is_(self, told: str) -> bool:
         if self.id is None and told in self.ids:
@@ -170,7 +175,9 @@ class Model:
             if evidence is not None:
                 person.agreements.append(_agreement(entry, purposes, evidence))
         for name, seed in zip(names, seeds, strict=True):
-            group.people[name].seeds.append(seed)
+            person = group.people[name]
+            live = [each for each in person.agreements if each.standing(entry.time)]
+            person.enrolled[seed] = live[-1]
         self.seeds[collection] += seeds
         assert result in (None, len(seeds))
 
@@ -218,22 +225,28 @@ class Model:
         erased = None
         if not person.standing(entry.time):
             [erased] = self._erased(told, collection, [name], "withdrawn")
+        lost = [s for s, each in person.enrolled.items() if not each.standing(entry.time)]
+        if lost and erased is None:
+            told.next("faces-erased", collection=collection, subject=person.id, faces=len(lost))
+            for seed in lost:
+                del person.enrolled[seed]
         assert result in (None, [sorted(wanted), erased])
 
     def _erase(self, told: Told, result: Any, collection: str, name: str) -> None:
         assert result in (None, *self._erased(told, collection, [name], "asked"))
 
     def _met(self, told: Told, result: Any, collection: str, purpose: str) -> None:
-        # Whoever goes with the purpose goes before it is on record: by the rule, not by the actor.
         group, now = self.groups[collection], told.now()
         last = [name for name, each in group.people.items() if each.standing(now) <= {purpose}]
-        erased = self._erased(told, collection, last, "expired")
         entry = told.next("purpose-met", collection=collection, purpose_met=purpose)
+        # Whoever goes with the purpose goes by the rule, not by the actor.
+        erased = self._erased(told, collection, last, "expired")
         group.purposes[purpose] = entry.time
         for person in group.people.values():
             for each in person.agreements:
                 if each.ends.get(purpose, entry.time) > entry.time:
                     each.ends[purpose] = entry.time
+        self._stripped(told, collection, entry.time)
         self.met += 1
         assert result is None or sorted(result) == sorted(erased)
 
@@ -295,6 +308,20 @@ class Model:
         person = self.groups[collection].people[name]
         assert person.is_(str(getattr(entry.event, "subject", None))), entry.body
         return person
+
+    def _stripped(self, told: Told, collection: str, now: datetime) -> None:
+        """Take over that faces went with their consent, in whatever order of the people."""
+        losing = {}
+        for person in self.groups[collection].people.values():
+            lost = [s for s, each in person.enrolled.items() if not each.standing(now)]
+            if lost:
+                losing[person.id] = (person, lost)
+        for _ in range(len(losing)):
+            entry = told.next("faces-erased", collection=collection)
+            person, lost = losing.pop(str(getattr(entry.event, "subject", None)))
+            assert getattr(entry.event, "faces", None) == len(lost), entry.body
+            for seed in lost:
+                del person.enrolled[seed]
 
     def _erased(self, told: Told, collection: str, names: list[str], reason: str) -> list[str]:
         """Take over the erasure of these, in whatever order; return their ids."""

@@ -6,12 +6,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from sayso.audit.events import CallRefused
-from sayso.callers import Action
+from sayso.callers import ACTIONS, Action
 from sayso.core import Sayso
-from sayso.errors import AccessDenied, GalleryError, InvalidName, KeyNotFound, UnknownKey
+from sayso.errors import (
+    AccessDenied,
+    GalleryError,
+    InvalidName,
+    KeyNotFound,
+    SealBroken,
+    UnknownKey,
+)
 from sayso.gallery import schema
 from sayso.results import NewAccessKey
 from tests.gallery.synthetic import PURPOSE, VERSION, enrol, templates
@@ -86,6 +93,52 @@ def test_the_secret_is_sealed_at_rest_and_destroyed_when_revoked(tmp_path: Path)
         assert not holding(sealed)
 
 
+def test_an_attestation_is_sealed_at_rest_and_destroyed_when_revoked(tmp_path: Path) -> None:
+    words = "Everybody signs form 17 at the till"
+    with Sayso(tmp_path) as app:
+        app.create_collection("club")
+        made = _make(app, ("search", "enrol"), attestation=words)
+        assert made.key.attestation == words
+        assert app.keys() == (made.key,)
+        assert app.authenticate(made.key.id, made.secret).attestation == words
+        with app._resources.store.read() as connection:
+            sealed = connection.execute(select(schema.access_keys.c.attestation)).scalar_one()
+
+        def holding(needle: bytes) -> list[str]:
+            return [file.name for file in tmp_path.iterdir() if needle in file.read_bytes()]
+
+        app.backup(tmp_path / "backup")
+        assert holding(sealed)
+        assert not holding(words.encode())
+        (tmp_path / "backup").unlink()
+        assert app.revoke_key(made.key.id).attestation is None
+        assert not holding(sealed)
+
+
+def test_a_sealed_attestation_opens_as_no_other_keys(app: Sayso) -> None:
+    one, other = (_make(app, attestation=each) for each in ("signed", "asked"))
+    column = schema.access_keys.c
+    with app._resources.store.write() as change:
+        sealed = select(column.attestation).where(column.id == other.key.id)
+        change.connection.execute(
+            update(schema.access_keys)
+            .where(column.id == one.key.id)
+            .values(attestation=change.connection.execute(sealed).scalar_one())
+        )
+    with pytest.raises(SealBroken):
+        app.authenticate(one.key.id, one.secret)
+    with pytest.raises(SealBroken):
+        app.keys()
+    assert app.revoke_key(one.key.id).revoked  # which must be possible all the same
+
+
+def test_a_key_may_be_for_a_collection_that_is_not_there_yet(app: Sayso) -> None:
+    caller = _as(app, _make(app, ("search", "admin"), collections=["later"]))
+    assert caller.collections() == ()
+    caller.create_collection("later")
+    assert [each.name for each in caller.collections()] == ["later"]
+
+
 def test_what_is_not_right_is_refused_alike(app: Sayso) -> None:
     made, revoked = _make(app), _make(app)
     app.revoke_key(revoked.key.id)
@@ -142,7 +195,7 @@ def test_a_revoked_key_stops_working_at_once(app: Sayso) -> None:
     assert [entry.event for entry in refused] == [
         CallRefused(action=action, error="UnknownKey", collection=collection)
         for action, collection in (
-            ("detect", "club"),
+            (" or ".join(ACTIONS), "club"),
             ("search", "club"),
             ("detect", None),
             ("audit", None),
@@ -259,6 +312,8 @@ def test_a_key_cannot_give_more_than_it_has(app: Sayso) -> None:
         ({"until": START}, GalleryError, "expired already"),
         ({"attestation": "  "}, GalleryError, "attestation"),
         ({"attestation": "x" * 10_001}, GalleryError, "attestation"),
+        ({"attestation": 5}, GalleryError, "attestation"),
+        ({"collections": []}, GalleryError, "leave them out for all"),
     ],
 )
 def test_what_cannot_be_a_key_is_refused(
@@ -269,10 +324,10 @@ def test_what_cannot_be_a_key_is_refused(
     assert app.keys() == ()
 
 
-@pytest.mark.parametrize("actor", ["", "  ", "x" * 256, "\udcff"])
-def test_a_key_is_somebodys(app: Sayso, actor: str) -> None:
+@pytest.mark.parametrize("actor", ["", "  ", "x" * 256, "\udcff", 5, None, b"desk"])
+def test_a_key_is_somebodys(app: Sayso, actor: object) -> None:
     with pytest.raises(GalleryError, match="name the actor"):
-        app.create_key(actor, purpose=PURPOSE, actions=["search"])
+        app.create_key(actor, purpose=PURPOSE, actions=["search"])  # type: ignore[arg-type]
 
 
 def test_a_key_made_is_on_record_without_its_secret(app: Sayso) -> None:

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -59,6 +60,26 @@ def test_a_name_may_have_any_sign_that_is_text(app: Sayso, target: Path) -> None
     with pytest.raises(BackupError, match="UTF-8"):
         app.backup(target.with_name("\udcff.backup"))
     assert _names(target.parent) == [odd.name]
+
+
+def test_a_backup_sweeps_up_after_one_that_was_killed(app: Sayso, target: Path) -> None:
+    odd = target.with_name("[monday].backup")
+    for end in ("abc", "abc-journal"):
+        target.with_name(f".[monday].backup.new-{end}").write_bytes(b"templates")
+    target.with_name(".monday.backup.new-abc").write_bytes(b"of another one")
+    app.backup(odd)
+    assert _names(target.parent) == [".monday.backup.new-abc", odd.name]
+
+
+def test_backups_of_a_gallery_are_written_one_after_the_other(app: Sayso, target: Path) -> None:
+    """So that none sweeps up what another one is writing."""
+    targets = [target] * 4 + [target.with_name(f"{number}") for number in range(2)]
+    with ThreadPoolExecutor(len(targets)) as pool:
+        made = list(pool.map(app.backup, targets))
+    assert [each.subjects for each in made] == [0] * len(targets)
+    for each in set(targets):
+        check_seal(each, _public_key(app))
+    assert _names(target.parent) == sorted({each.name for each in targets})
 
 
 def test_a_backup_replaces_an_older_one_also_through_a_link(app: Sayso, target: Path) -> None:

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from sayso.audit.events import FacesErased
 from sayso.core import Sayso
 from sayso.errors import (
     ConsentNotFound,
@@ -70,8 +73,8 @@ def test_a_consent_begins_at_its_instant(timed: Sayso, clock: Clock) -> None:
 
 
 def test_a_clock_set_back_is_followed(timed: Sayso, clock: Clock) -> None:
-    probes = enrol(timed, ["ada"], consent=Consent([PURPOSE], "form", until=START + HOUR))
-    timed.add_consent("club", "ada", Consent(["research"], "form 2"))
+    probes = enrol(timed, ["ada"], consent=Consent(["research"], "form 2"))
+    timed.add_consent("club", "ada", Consent([PURPOSE], "form", until=START + HOUR))
     clock.time = START + 2 * HOUR
     assert named(timed, probes) == [None]
     clock.time = START
@@ -239,6 +242,100 @@ def test_a_withdrawn_consent_that_is_given_again_is_a_new_one(app: Sayso) -> Non
     app.withdraw_consent("club", "ada", PURPOSE)
     app.add_consent("club", "ada", CONSENT)
     assert named(app, probes) == ["ada"]
+
+
+def _withdrawn(timed: Sayso, clock: Clock) -> NDArray[np.float32]:
+    """Enrol ada, who withdraws a purpose after an hour and another on another form still later."""
+    both = Consent([PURPOSE, "research"], "form", given=START)
+    probes = enrol(timed, ["ada"], consent=both)
+    timed.add_consent("club", "ada", Consent([PURPOSE], EvidenceFile("f.pdf", "a" * 64)))
+    clock.time = START + HOUR
+    timed.withdraw_consent("club", "ada", PURPOSE)
+    clock.time = START + 2 * HOUR
+    return probes
+
+
+OFFERED = (
+    Consent([PURPOSE], "form"),
+    Consent([PURPOSE, "research"], "form"),
+    Consent([PURPOSE, "research"], "form", given=START),
+    Consent([PURPOSE], "form", valid_from=START + HOUR),
+    Consent([PURPOSE], "form 18", given=START + HOUR),
+    Consent([PURPOSE], EvidenceFile("f.pdf", "a" * 64)),
+)
+
+
+@pytest.mark.parametrize("offered", OFFERED)
+def test_what_was_withdrawn_is_not_taken_for_a_new_consent(
+    timed: Sayso, clock: Clock, offered: Consent
+) -> None:
+    probes = _withdrawn(timed, clock)
+    before = timed.consents("club", "ada")
+    for ask in (
+        lambda: enrol(timed, ["ada", "bob"], consent=offered, seed=2),
+        lambda: timed.add_consent("club", "ada", offered),
+    ):
+        with pytest.raises(
+            ConsentRequired, match=r"was withdrawn at 2026-03-01T13:00:00\+00:00; r"
+        ):
+            ask()
+    assert named(timed, probes) == [None]
+    assert timed.consents("club", "ada") == before
+    # To others it is as good as ever.
+    assert named(timed, enrol(timed, ["bob"], consent=CONSENT, seed=3)) == ["bob"]
+
+
+@pytest.mark.parametrize(
+    "offered",
+    [
+        Consent([PURPOSE], "form", given=START + HOUR + INSTANT),
+        Consent([PURPOSE], "form 18"),
+        Consent([PURPOSE], EvidenceFile("f.pdf", "b" * 64)),
+    ],
+)
+def test_what_was_agreed_to_since_a_withdrawal_counts(
+    timed: Sayso, clock: Clock, offered: Consent
+) -> None:
+    probes = _withdrawn(timed, clock)
+    enrol(timed, ["ada"], consent=offered, seed=2)
+    assert named(timed, probes) == ["ada"]
+    # It is on record now, so that it is not a new one.
+    enrol(timed, ["ada"], consent=offered, seed=4)
+    assert len(timed.consents("club", "ada")) == 3
+
+
+def test_consent_to_what_is_left_is_no_consent_to_what_was_withdrawn(
+    timed: Sayso, clock: Clock
+) -> None:
+    probes = _withdrawn(timed, clock)
+    enrol(timed, ["ada"], consent=Consent(["research"], "form", given=START), seed=2)
+    assert named(timed, probes) == [None]
+    assert named(timed, probes, purpose="research") == ["ada"]
+
+
+def test_faces_go_with_the_consent_that_they_were_enrolled_on(app: Sayso) -> None:
+    first = enrol(app, ["ada"], consent=Consent([PURPOSE, "door"], "form"))
+    second = enrol(app, ["ada"], consent=Consent(["research"], "form 18"), seed=1)
+    ada = app.subject("club", "ada").id
+    app.withdraw_consent("club", "ada", "door")  # it still stands to something
+    assert app.subject("club", "ada").faces == 2
+    assert named(app, first) == ["ada"]
+    assert named(app, first, purpose="research") == ["ada"]
+    app.withdraw_consent("club", "ada", PURPOSE)
+    assert app.subject("club", "ada").faces == 1
+    assert named(app, np.concatenate([first, second]), purpose="research") == [None, "ada"]
+    (entry,) = app.audit_entries(kind="faces-erased")
+    assert entry.event == FacesErased("club", ada, 1, "withdrawn")
+    assert entry.actor == app.caller.actor
+    assert app.audit_entries(subject=("club", "ada"), kind="faces-erased") == (entry,)
+
+
+def test_what_is_enrolled_without_a_new_consent_lives_on_the_last_one(app: Sayso) -> None:
+    app.add_consent("club", "ada", Consent([PURPOSE], "form"))
+    app.add_consent("club", "ada", Consent(["research"], "form 18"))
+    enrol(app, ["ada"], consent=None)
+    app.withdraw_consent("club", "ada", PURPOSE)
+    assert app.subject("club", "ada").faces == 1
 
 
 def test_the_record_says_what_was_agreed(app: Sayso, tmp_path: Path) -> None:

@@ -1,15 +1,23 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
+import uuid
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from sayso.core import Sayso
 from sayso.errors import CollectionNotFound, SubjectNotFound
-from sayso.gallery import schema
+from sayso.gallery import erasure, schema
+from sayso.gallery.erasure import FacesGone
+from sayso.gallery.times import microseconds
 from sayso.results import Consent
 from tests.gallery.synthetic import PURPOSE, enrol, named, templates
 
@@ -81,3 +89,68 @@ def test_deleting_a_collection_erases_its_subjects(app: Sayso) -> None:
     assert named(app, probes) == [None] * 100
     enrol(app, ["new"], seed=2)
     assert named(app, np.concatenate([probes[:1], templates(1, 2)])) == [None, "new"]
+
+
+def test_faces_go_where_their_own_consent_has_ended(app: Sayso) -> None:
+    until = datetime.now(UTC) + timedelta(hours=1)
+    short = Consent([PURPOSE, "door"], "form", until=until)
+    enrol(app, ["ada", "bob"], consent=short)
+    app.add_consent("club", "ada", Consent([PURPOSE], "form 18"))
+    enrol(app, ["ada", "cy"], seed=1, consent=Consent(["research"], "form 18"))
+    ada, bob = (app.subject("club", name).id for name in ("ada", "bob"))
+    store = app._resources.store
+    late = microseconds(until)
+    with store.write() as change:
+        assert not erasure.faces_ended(change.connection, -1, late - 1)
+        assert erasure.faces_ended(change.connection, late - 1, late)
+        assert not erasure.faces_ended(change.connection, late, late + 1)
+        before = replace(change, now=late - 1)
+        assert erasure.erase_faces(before) == erasure.erase_faces(before, since=-1) == ()
+        then = replace(change, now=late)
+        assert erasure.erase_faces(then, since=late) == ()
+        gone = erasure.erase_faces(then, since=-1)
+        assert set(gone) == {FacesGone("club", ada, 1), FacesGone("club", bob, 1)}
+        assert erasure.erase_faces(then) == ()
+        assert len(change.connection.execute(select(schema.removals)).all()) == 2
+    assert (app.collection("club").faces, app.subject("club", "ada").faces) == (2, 1)
+
+
+def test_faces_on_a_consent_that_is_withdrawn_are_found_whenever_that_was(app: Sayso) -> None:
+    """As after a backup was restored, whose consents were withdrawn since."""
+    enrol(app, ["ada"], consent=Consent([PURPOSE, "door"], "form"))
+    app.add_consent("club", "ada", Consent(["research"], "form 18"))
+    with app._resources.store.write() as change:
+        column = schema.consent_purposes.c
+        rows = update(schema.consent_purposes).where(column.purpose != "research")
+        change.connection.execute(rows.where(column.purpose == "door").values(withdrawn=1))
+        assert erasure.erase_faces(change) == ()
+        change.connection.execute(rows.values(withdrawn=1))
+        assert erasure.erase_faces(change, since=0) == ()
+        assert [each.faces for each in erasure.erase_faces(change)] == [1]
+
+
+def test_what_a_reader_kept_from_being_wiped_is_wiped_when_they_have_left(tmp_path: Path) -> None:
+    with Sayso(tmp_path) as app:
+        app.create_collection("club")
+        enrol(app, ["ada", "bob"])
+        keyring = tmp_path / "keyring.sqlite"
+        with closing(sqlite3.connect(keyring)) as reader:
+            ((wrapped,),) = reader.execute(
+                "SELECT wrapped FROM data_keys WHERE subject = ?",
+                (uuid.UUID(app.subject("club", "ada").id).bytes,),
+            ).fetchall()
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM data_keys").fetchone()
+            app.erase_subject("club", "ada")
+            assert _holding(tmp_path, wrapped)  # the reader's view still needs it
+            reader.rollback()
+        until = time.monotonic() + 5
+        while _holding(tmp_path, wrapped) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not _holding(tmp_path, wrapped)
+        with app._resources.store.read() as connection:
+            assert connection.execute(select(schema.pending_endings)).all() == []
+
+
+def _holding(folder: Path, needle: bytes) -> list[str]:
+    return [file.name for file in folder.iterdir() if needle in file.read_bytes()]

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import signal
 import sqlite3
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +22,7 @@ from sqlalchemy import CheckConstraint, create_engine, inspect
 from sayso.errors import KeyringUnavailable
 from sayso.gallery import schema, sealing
 from sayso.gallery.migrations import configuration, upgrade
+from sayso.gallery.store import Store
 from sayso.gallery.types import EvidenceFile
 from sayso.keyring.sealing import DataKey
 from sayso.keyring.store import Keyring
@@ -164,7 +168,7 @@ OLD: dict[str, list[Row]] = {
             valid_until=RECORDED + 30 * DAY,
         ),
         consent(5, 7, evidence="By letter, kept", valid_until=RECORDED + 5000 * DAY),
-        consent(6, 2, evidence="Again, by telephone"),
+        consent(6, 2, evidence="Again, by telephone", given=RECORDED - 400 * DAY),
     ],
     "consent_purposes": [
         purpose(1, "photo-delivery", 1),
@@ -292,7 +296,7 @@ def test_evidence_is_sealed(path: Path, keys: dict[int, DataKey]) -> None:
     for new, old in zip(rows_of(path, "consents"), OLD["consents"], strict=True):
         sealed, changed = new["evidence"], ("evidence", "evidence_file", "evidence_sha256")
         assert without(new, "evidence", "last_interaction") == without(old, *changed)
-        assert new["last_interaction"] == old["recorded"]
+        assert new["last_interaction"] == old["given"]
         wanted = old["evidence"] or EvidenceFile(old["evidence_file"], old["evidence_sha256"])
         assert sealing.open_evidence(keys[old["subject_key"]], sealed) == wanted
 
@@ -306,13 +310,13 @@ def test_the_bytes_of_evidence_are_compact_json(path: Path, keys: dict[int, Data
 
 
 @pytest.mark.usefixtures("keys")
-def test_consents_end_three_years_after_they_were_recorded_or_earlier(path: Path) -> None:
+def test_consents_end_three_years_after_they_were_given_or_earlier(path: Path) -> None:
     idle = 1095 * DAY
     ends = {
-        1: (None, RECORDED + 1 + idle),
+        1: (None, RECORDED - DAY + idle),
         2: (RECORDED + 30 * DAY, RECORDED + 30 * DAY),
-        5: (RECORDED + 5000 * DAY, RECORDED + 5 + idle),
-        6: (None, RECORDED + 6 + idle),
+        5: (RECORDED + 5000 * DAY, RECORDED - DAY + idle),
+        6: (None, RECORDED - 400 * DAY + idle),
     }
     added = ("notice", "latest", "idle", "ends")
     found = rows_of(path, "consent_purposes", "consent_key, purpose")
@@ -375,10 +379,7 @@ def test_a_migrated_gallery_has_exactly_the_schema(path: Path) -> None:
 
 @pytest.mark.usefixtures("keys")
 def test_nothing_in_the_clear_is_left_after_a_vacuum(path: Path) -> None:
-    secrets = [row["template"] for row in OLD["faces"]]
-    secrets += [row["name"].encode() for row in OLD["subjects"]]
-    secrets += [row["evidence"].encode() for row in OLD["consents"] if row["evidence"]]
-    secrets += [b"signed-form-of-bob", SIGNED.encode(), SHA256.encode()]
+    secrets = _plain()
     wal = path.with_name(path.name + "-wal")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as raw:
         raw.execute("PRAGMA secure_delete=ON")
@@ -387,6 +388,70 @@ def test_nothing_in_the_clear_is_left_after_a_vacuum(path: Path) -> None:
         left = path.read_bytes() + (wal.read_bytes() if wal.exists() else b"")
     assert len(left) > 0
     assert [secret for secret in secrets if secret in left] == []
+
+
+def _plain() -> list[bytes]:
+    """What the old gallery has in the clear and the new one must not have."""
+    found = [row["template"] for row in OLD["faces"]]
+    found += [row["name"].encode() for row in OLD["subjects"]]
+    found += [row["evidence"].encode() for row in OLD["consents"] if row["evidence"]]
+    return [*found, b"signed-form-of-bob", SIGNED.encode(), SHA256.encode()]
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from sayso.gallery.migrations import upgrade
+from sayso.keyring.store import Keyring
+from sayso.sqlite import WRITING, sqlite_engine
+path = Path(sys.argv[1])
+connection = sqlite_engine(path, 5.0).connect()
+connection.execution_options(**WRITING)
+with connection.begin():
+    upgrade(connection, "0001", Keyring(path.parent / "keyring"))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_whoever_is_killed_after_the_migration_leaves_the_rest_to_the_next_opening(
+    path: Path, keyring: Keyring
+) -> None:
+    killed = subprocess.run([sys.executable, "-c", _KILLED, str(path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+
+    def left() -> list[bytes]:
+        files = b"".join(each.read_bytes() for each in path.parent.glob("gallery.sqlite*"))
+        return [each for each in _plain() if each in files]
+
+    assert left()
+    with contextlib.closing(Store(path.parent, keyring)) as store:
+        assert left() == []
+        with store.read() as connection:
+            assert connection.exec_driver_sql("PRAGMA user_version").scalar() == 0
+
+
+def test_as_long_as_somebody_reads_the_old_pages_it_is_left_to_the_one_after(
+    path: Path, keyring: Keyring
+) -> None:
+    """The log cannot be emptied then, so the mark must stay."""
+    migrate(path, keyring)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM subjects").fetchone()
+        Store(path.parent, keyring).close()
+        assert reader.execute("PRAGMA user_version").fetchone() == (1,)
+        reader.execute("ROLLBACK")
+        assert reader.execute("PRAGMA user_version").fetchone() == (1,)
+    Store(path.parent, keyring).close()
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("PRAGMA user_version").fetchone() == (0,)
+
+
+def test_nothing_is_to_be_scrubbed_where_nothing_was_sealed(
+    tmp_path: Path, keyring: Keyring
+) -> None:
+    with contextlib.closing(Store(tmp_path / "new", keyring)) as store, store.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA user_version").scalar() == 0
 
 
 def test_the_old_gallery_is_in_the_clear(path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sayso.core import Sayso
 from sayso.errors import ConsentRequired, GalleryError, InvalidName, PurposeNotDeclared
 from sayso.gallery.purposes import LONGEST_IDLE_DAYS, default_notice
+from sayso.gallery.times import microseconds
 from sayso.results import Consent
 from tests.gallery.synthetic import CONSENT, PURPOSE, enrol, named
 
@@ -72,6 +73,18 @@ def test_a_purpose_that_is_declared_refuses_others(timed: Sayso) -> None:
     assert [purpose.name for purpose in timed.purposes("club")] == [PURPOSE]
     timed.declare_purpose("club", "research", notice="We compare.")
     timed.add_consent("club", "olga", Consent(["research"], "form"))
+
+
+def test_what_a_consent_had_declared_before_is_refused_then_too(timed: Sayso) -> None:
+    probes = enrol(timed, ["olga"], consent=Consent(["research"], "form"))
+    _declare(timed)
+    with pytest.raises(PurposeNotDeclared, match=r"'research'.*photo-delivery.*declare it, too"):
+        enrol(timed, ["yuri"], consent=Consent(["research"], "form"), seed=1)
+    # The consent that was given to it is good as before.
+    assert named(timed, probes, purpose="research") == ["olga"]
+    assert [purpose.by_default for purpose in timed.purposes("club")] == [False, True]
+    timed.declare_purpose("club", "research", notice="We compare.")
+    enrol(timed, ["yuri"], consent=Consent(["research"], "form"), seed=1)
 
 
 def test_purposes_are_of_one_collection(timed: Sayso) -> None:
@@ -159,6 +172,20 @@ def test_a_looser_rule_does_not_lengthen_them(timed: Sayso, clock: Clock) -> Non
     assert _ends(timed) == [START + 5 * DAY]
     timed.add_consent("club", "olga", Consent([PURPOSE], "form 2"))
     assert _ends(timed)[1:] == [START + 43 * DAY]
+
+
+def test_what_makes_a_rule_stricter_is_remembered_apart_from_the_gallery(timed: Sayso) -> None:
+    keyring = timed._resources.keyring
+    _declare(timed, most=10, idle=20)
+    for most, idle in ((10, 20), (11, 20), (None, 30)):  # as it was, or looser
+        _declare(timed, most, idle)
+        assert keyring.ended("rule") == {}
+    found = timed.purposes("club")[0].id
+    wanted = set()
+    for most, idle in ((30, 30), (30, 29), (None, 28), (20, 40)):
+        _declare(timed, most, idle)
+        wanted.add(f"{found}/{most or '-'}/{idle}/{microseconds(START)}")
+        assert set(keyring.ended("rule")) == wanted
 
 
 def test_whom_a_stricter_rule_leaves_without_consent_is_erased_then(

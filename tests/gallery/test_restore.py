@@ -225,7 +225,8 @@ def test_another_machine_takes_over_with_backup_keyring_and_key_file(
 def test_a_purpose_withdrawn_after_the_backup_stays_withdrawn(
     app: Sayso, data: Path, backup: Path
 ) -> None:
-    app.add_consent("club", "ada", BOTH)
+    app.erase_subject("club", "ada")
+    enrol(app, ["ada"], consent=BOTH)
     app.backup(backup)
     app.withdraw_consent("club", "ada", PURPOSE)
     for lost in (False, True):
@@ -239,7 +240,7 @@ def test_a_purpose_withdrawn_after_the_backup_stays_withdrawn(
             with pytest.raises(ConsentNotFound):
                 found.withdraw_consent("club", "ada", PURPOSE)
             withdrawn = [dict(each.withdrawn) for each in found.consents("club", "ada")]
-            assert [sorted(each) for each in withdrawn] == [[PURPOSE], [PURPOSE]]
+            assert [sorted(each) for each in withdrawn] == [[PURPOSE]]
             assert found.audit_verify().ok
 
 
@@ -260,6 +261,18 @@ def test_who_has_no_consent_left_by_a_later_withdrawal_is_erased(
     assert restore(data, backup).erased == 1
     assert app.tombstones("club") == (stone,)
     assert app.audit_verify().ok
+
+
+def test_faces_go_with_a_consent_that_was_withdrawn_after_the_backup(
+    app: Sayso, data: Path, backup: Path
+) -> None:
+    app.add_consent("club", "ada", Consent(["research"], "form 19"))
+    app.backup(backup)
+    app.withdraw_consent("club", "ada", PURPOSE)
+    done = restore(data, backup)
+    assert (done.subjects, done.faces, done.erased) == (3, 2, 0)
+    assert app.faces("club", "ada") == ()
+    assert named(app, templates(3), purpose="research") == [None] * 3
 
 
 def test_whose_consent_has_ended_meanwhile_is_erased(data: Path, backup: Path) -> None:
@@ -303,7 +316,8 @@ def test_a_revoked_key_stays_revoked(app: Sayso, data: Path, backup: Path) -> No
 
 
 def test_a_purpose_that_was_met_stays_met(app: Sayso, data: Path, backup: Path) -> None:
-    app.add_consent("club", "ada", Consent(["research"], "form 19"))
+    app.erase_subject("club", "ada")
+    enrol(app, ["ada"], consent=BOTH)
     app.backup(backup)
     app.purpose_met("club", PURPOSE)
     (left,) = app.subjects("club")
@@ -335,6 +349,60 @@ def test_a_purpose_declared_anew_before_the_backup_is_not_met(
     assert restore(data, backup).erased == 0
     assert named(app, templates(1)) == ["ada"]
     assert [purpose.met for purpose in app.purposes("club")] == [None, None]
+
+
+def test_a_rule_that_was_made_stricter_after_the_backup_binds_again(
+    data: Path, backup: Path
+) -> None:
+    day, start = timedelta(days=1), datetime.now(UTC) - timedelta(days=3)
+    times = [start]
+    with Sayso(data, clock=lambda: times[-1]) as timed:
+
+        def declare(most: int | None, idle: int = 1095) -> None:
+            timed.declare_purpose("club", PURPOSE, notice="Run.", max_days=most, idle_days=idle)
+
+        timed.create_collection("club")
+        enrol(timed, NAMES)
+        timed.backup(backup)
+        times.append(start + day)
+        declare(10)
+        declare(None, idle=20)
+        declare(None)  # looser again: that lengthens nobody's consent
+        enrol(timed, ["dee"], seed=5)
+        declare(30)
+        assert [each.ends[PURPOSE] for each in timed.consents("club", "ada")] == [start + 10 * day]
+        restore(data, backup)
+        (found,) = timed.purposes("club")
+        assert (found.max_days, found.idle_days) == (10, 20)
+        assert found.by_default
+        assert [each.ends[PURPOSE] for each in timed.consents("club", "ada")] == [start + 10 * day]
+        timed.record_interaction("club", "ada", times[-1])
+        assert [each.ends[PURPOSE] for each in timed.consents("club", "ada")] == [start + 10 * day]
+
+
+def test_whom_such_a_rule_has_left_without_consent_is_erased(data: Path, backup: Path) -> None:
+    times = [datetime.now(UTC) - timedelta(days=10)]
+    with Sayso(data, clock=lambda: times[-1]) as app:
+        app.create_collection("club")
+        enrol(app, ["ada"])
+        app.backup(backup)
+        app.declare_purpose("club", PURPOSE, notice="Your race.", max_days=5)
+    _lose(data)
+    done = restore(data, backup)
+    assert (done.subjects, done.erased) == (0, 1)
+
+
+def test_a_rule_made_looser_again_before_the_backup_stays_so(
+    app: Sayso, data: Path, backup: Path
+) -> None:
+    for most in (9, 5, None):
+        app.declare_purpose("club", PURPOSE, notice="Your race.", max_days=most)
+    enrol(app, ["dee"], seed=5)
+    before = {name: app.consents("club", name) for name in ("ada", "dee")}
+    app.backup(backup)
+    restore(data, backup)
+    assert app.purposes("club")[0].max_days is None
+    assert {name: app.consents("club", name) for name in ("ada", "dee")} == before
 
 
 def test_what_ended_and_is_not_settled_yet_counts(app: Sayso, data: Path, backup: Path) -> None:

@@ -440,6 +440,60 @@ def test_a_rotation_that_was_cut_off_is_done_again(
     assert [k.fingerprint for k in KeyFile(folder / "master.key", "it").read()] == [new]
 
 
+def test_the_next_opening_removes_what_a_rotation_that_was_killed_has_left(
+    keyring: Keyring, folder: Path, opening: Opening
+) -> None:
+    file = KeyFile(folder / "master.key", "it")
+    (current,) = file.read()
+    file.replace([current, MasterKey.generate()])  # killed before the old one was taken out
+    leftover = folder / ".master.key.new-abc"  # killed before it had its name
+    leftover.write_text(MasterKey.generate().line())
+    subjects = ids(2)
+    keyring.make(subjects)
+    again = opening(folder)
+    assert [key.fingerprint for key in file.read()] == [current.fingerprint]
+    assert not leftover.exists()
+    assert raws(again, subjects) == raws(keyring, subjects)
+    assert raws(opening(folder), subjects) == raws(keyring, subjects)
+
+
+def test_nothing_is_removed_from_a_rotation_that_goes_on(
+    keyring: Keyring, folder: Path, opening: Opening
+) -> None:
+    file = KeyFile(folder / "master.key", "it")
+    (current,) = file.read()
+    leftover = folder / ".master.key.new-abc"
+    with keyring._database.locked():
+        file.replace([current, MasterKey.generate()])
+        leftover.write_text(MasterKey.generate().line())
+        opening(folder)  # which does not wait, either
+        assert len(file.read()) == 2
+        assert leftover.exists()
+
+
+def test_a_key_that_is_not_in_use_yet_does_not_push_out_the_one_that_is(
+    keyring: Keyring, folder: Path, opening: Opening
+) -> None:
+    file = KeyFile(folder / "master.key", "it")
+    (current,) = file.read()
+    file.replace([MasterKey.generate(), current])  # killed before the keyring was wrapped anew
+    for _ in range(2):
+        assert opening(folder).fingerprint == current.fingerprint
+
+
+def test_an_old_key_in_a_read_only_file_is_told(
+    keyring: Keyring, folder: Path, opening: Opening, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = KeyFile(folder / "master.key", "it")
+    (current,) = file.read()
+    file.replace([current, MasterKey.generate()])
+    file.path.chmod(0o400)
+    assert opening(folder).fingerprint == current.fingerprint
+    assert len(file.read()) == 2
+    assert "an old master key is still in its file" in caplog.text
+    assert "read-only" in caplog.text
+
+
 def test_a_copy_opens_with_the_same_key_file(
     keyring: Keyring, folder: Path, opening: Opening, tmp_path: Path
 ) -> None:
@@ -474,6 +528,33 @@ def test_a_copy_that_cannot_be_made_leaves_nothing(
     with pytest.raises(KeyringError, match="is the keyring itself"):
         keyring.copy(folder / "keyring.sqlite")
     assert {path.name for path in tmp_path.iterdir()} == {"data", "folder"}
+
+
+def test_a_copy_sweeps_up_after_one_that_was_killed(keyring: Keyring, tmp_path: Path) -> None:
+    """A copy that was not finished may have the key of somebody who was erased since."""
+    safe = tmp_path / "safe"
+    safe.mkdir()
+    target = safe / "keys[1]"  # which a pattern would take for a set of signs
+    for name in (".keys[1].new-abc", ".keys[1].new-abc-journal"):
+        (safe / name).write_bytes(b"wrapped keys")
+    kept = (".keys[1].new", ".keys1.new-abc", ".other.new-abc")
+    for name in kept:
+        (safe / name).write_bytes(b"somebody else's")
+    keyring.copy(target)
+    assert sorted(file.name for file in safe.iterdir()) == sorted([*kept, target.name])
+
+
+def test_a_copy_does_not_take_what_another_one_writes(keyring: Keyring, tmp_path: Path) -> None:
+    writing = tmp_path / ".keys.new-abc"
+    with ThreadPoolExecutor(1) as pool:
+        with keyring._database.locked():
+            writing.write_bytes(b"not finished")
+            copying = pool.submit(keyring.copy, tmp_path / "keys")
+            with pytest.raises(TimeoutError):
+                copying.result(0.5)
+            assert writing.exists()
+        copying.result(20)
+    assert (tmp_path / "keys").exists()
 
 
 def test_a_copy_does_not_replace_a_database_in_use(

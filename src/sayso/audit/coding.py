@@ -36,11 +36,11 @@ def from_json(kind: str, text: str | bytes) -> Event:
 
 def subjects_in(document: Mapping[str, Any]) -> set[str]:
     """Return the ids of all subjects in an event's fields as JSON has them, also of lookalikes."""
-    several = document.get("subjects")
     found = document.get("found")
     ids = [document.get("subject"), document.get("lookalike")]
-    if isinstance(several, (list, tuple)):  # elsewhere it is how many
-        ids += several
+    for several in (document.get("subjects"), document.get("lookalikes")):
+        if isinstance(several, (list, tuple)):  # elsewhere it is how many
+            ids += several
     if isinstance(found, (list, tuple)):
         ids += [each.get("subject") for each in found if isinstance(each, Mapping)]
     return set(_texts(ids))

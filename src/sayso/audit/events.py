@@ -18,6 +18,7 @@ from typing import ClassVar, Literal
 #: A change of very many subjects is told in several events of at most so many.
 SUBJECTS_PER_EVENT = 1000
 
+EndingReason = Literal["withdrawn", "expired"]
 ErasureReason = Literal["asked", "withdrawn", "expired", "collection", "restore"]
 SubjectPart = Literal["subject", "faces", "consents", "report"]
 AuditUse = Literal["tail", "export", "verify", "head"]
@@ -134,8 +135,8 @@ class FacesEnrolled(Event):
     """Faces of a subject were enrolled on a consent.
 
     ``faces`` are their ids and ``pictures`` the digests of the pictures they came from.
-    ``lookalike`` is another subject that one of them is more like, where the caller was told and
-    enrolled it all the same.
+    ``lookalikes`` are other subjects that some of them are more like, where the caller said that
+    they are the subject's all the same.
     """
 
     kind = "faces-enrolled"
@@ -144,15 +145,15 @@ class FacesEnrolled(Event):
     consent: str
     faces: tuple[str, ...]
     pictures: tuple[str, ...]
-    lookalike: str | None = None
+    lookalikes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LookalikeRefused(Event):
-    """A picture was not enrolled, because its face is more like the subject ``lookalike``.
+    """A face was not enrolled, because it is more like the subject ``lookalike``.
 
-    ``subject`` is whom it was to be enrolled for, None for somebody who was not there before;
-    ``picture`` is None where a template was offered.
+    ``subject`` is whom it was to be enrolled for, None for somebody who is not in the collection;
+    ``picture`` is the one that it is in, None where a template was offered.
     """
 
     kind = "lookalike-refused"
@@ -164,12 +165,17 @@ class LookalikeRefused(Event):
 
 @dataclass(frozen=True, slots=True)
 class TemplatesEnrolled(Event):
-    """Ready templates of many subjects were enrolled: ``faces`` of them in all."""
+    """Ready templates of these subjects were enrolled: ``faces`` of them.
+
+    ``lookalikes`` are other subjects that some of them are more like, where the caller said that
+    they are these subjects' all the same.
+    """
 
     kind = "templates-enrolled"
     collection: str
     subjects: tuple[str, ...]
     faces: int
+    lookalikes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +204,10 @@ class PictureSearched(Event):
 
 @dataclass(frozen=True, slots=True)
 class FacesDetected(Event):
-    """The faces of a picture were found and described, and compared with nobody."""
+    """The faces of a picture were found and described, and compared with nobody.
+
+    Also where they were to be enrolled or compared, and the picture was of no use for that.
+    """
 
     kind = "faces-detected"
     picture: str
@@ -229,6 +238,21 @@ class SubjectErased(Event):
     reason: ErasureReason
     faces: int
     consents: int
+
+
+@dataclass(frozen=True, slots=True)
+class FacesErased(Event):
+    """So many faces of a subject were erased with the consent that they were enrolled on.
+
+    The subject stays, on another consent. ``reason`` is ``withdrawn`` (the last purpose of that
+    consent was withdrawn) or ``expired`` (it ended).
+    """
+
+    kind = "faces-erased"
+    collection: str
+    subject: str
+    faces: int
+    reason: EndingReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,6 +428,7 @@ _CLASSES: tuple[type[Event], ...] = (
     FacesDetected,
     FacesCompared,
     SubjectErased,
+    FacesErased,
     CollectionsRead,
     SubjectsRead,
     SubjectRead,

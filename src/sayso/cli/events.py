@@ -15,7 +15,11 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 def in_brief(event: Event) -> str:
     """Return what an event says beyond its kind, in one line."""
-    values = ((field.name, getattr(event, field.name)) for field in dataclasses.fields(event))
+    values = (
+        (field.name, value)
+        for field in dataclasses.fields(event)
+        if (value := getattr(event, field.name)) != field.default
+    )
     return ", ".join(
         f"{name.replace('_', ' ')} {_value(value)}"
         for name, value in values

@@ -22,7 +22,7 @@ from sayso.cli.telling import day, done_to, found_in, minute, similarities, who
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from sayso.results import ConsentRecord, Entry, SubjectReport
+    from sayso.results import ConsentRecord, EntryAbout, SubjectReport
 
 _WIDTH = 96
 
@@ -197,7 +197,7 @@ def _consent_document(told: SubjectReport, record: ConsentRecord, purpose: str) 
 
 
 def _told(
-    told: SubjectReport, tell: Callable[[Entry, str], str | None]
+    told: SubjectReport, tell: Callable[[EntryAbout, str], str | None]
 ) -> Iterator[dict[str, Any]]:
     for entry in told.entries:
         what = tell(entry, told.subject.id)

@@ -16,6 +16,7 @@ from sayso.audit.events import (
     ConsentWithdrawn,
     Event,
     FacesEnrolled,
+    FacesErased,
     InteractionRecorded,
     LookalikeRefused,
     PictureSearched,
@@ -27,7 +28,7 @@ from sayso.audit.events import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sayso.results import Entry
+    from sayso.results import EntryAbout
 
 _LOOKED_AT = {
     "subject": "looked at your entry: your name, your number, and what you agree to",
@@ -58,7 +59,7 @@ def who(actor: str) -> str:
     return "the rule on how long things are kept" if actor == "retention" else actor
 
 
-def found_in(entry: Entry, subject: str) -> str | None:
+def found_in(entry: EntryAbout, subject: str) -> str | None:
     """Tell of a search that found the subject; None of anything else."""
     event, scores = entry.event, similarities(entry, subject)
     if not isinstance(event, PictureSearched) or not scores:
@@ -75,14 +76,14 @@ def found_in(entry: Entry, subject: str) -> str | None:
     )
 
 
-def done_to(entry: Entry, subject: str) -> str | None:
+def done_to(entry: EntryAbout, subject: str) -> str | None:
     """Tell of what was done to the subject, or looked at; None of a search."""
     if isinstance(entry.event, PictureSearched):
         return None
     return f"On {minute(entry.time)} {who(entry.actor)} {_tell(entry.event, subject)}."
 
 
-def similarities(entry: Entry, subject: str) -> list[float]:
+def similarities(entry: EntryAbout, subject: str) -> list[float]:
     """Return how similar the faces were that a search found the subject in, the highest first."""
     event = entry.event
     if not isinstance(event, PictureSearched):
@@ -128,7 +129,7 @@ def _(event: FacesEnrolled, subject: str) -> str:
     if not event.faces:
         return "gave pictures of you that had been used before, so nothing was added"
     pictures = "a picture" if len(event.faces) == 1 else f"{len(event.faces)} pictures"
-    alike = "" if event.lookalike is None else ", though one looks more like somebody else"
+    alike = ", though one looks more like somebody else" if event.lookalikes else ""
     return f"enrolled you from {pictures}{alike}"
 
 
@@ -140,8 +141,20 @@ def _(event: LookalikeRefused, subject: str) -> str:
 
 
 @_tell.register
-def _(event: TemplatesEnrolled, subject: str) -> str:  # noqa: ARG001
+def _(event: TemplatesEnrolled, subject: str) -> str:
+    if subject not in event.subjects:
+        return (
+            "enrolled somebody else from descriptions that were made elsewhere and look like you, "
+            "knowing that they do"
+        )
     return "enrolled you from descriptions of your face that were made elsewhere"
+
+
+@_tell.register
+def _(event: FacesErased, subject: str) -> str:  # noqa: ARG001
+    what = "a description" if event.faces == 1 else f"{event.faces} descriptions"
+    how = "taken back" if event.reason == "withdrawn" else "over"
+    return f"erased {what} of your face, since the consent that allowed it is {how}"
 
 
 @_tell.register

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sqlalchemy import Connection
+
 from sayso.audit import exports, heads, log, verification
+from sayso.audit.about import about
 from sayso.audit.events import AuditRead, SubjectRead
 from sayso.audit.heads import Head
 from sayso.audit.log import Entry
 from sayso.audit.verification import Verification
-from sayso.core.base import Act, Base
+from sayso.core.base import Act, Base, Call
 from sayso.errors import AuditError
 from sayso.gallery import collections, erasure, faces, purposes, subjects
 from sayso.gallery.collections import Pinned
@@ -42,19 +45,22 @@ class Auditing(Base):
         call = self._admit("audit", collection=where, everywhere=where is None)
         if subject is not None:
             self._admit("audit", collection=subject[0])
-        with self._act(call) as act:
+        # Read before it is recorded: a long log would keep everybody else from writing.
+        with self._resources.store.read() as connection:
+            subject_id = None if subject is None else self._subject_id(connection, call, *subject)
             found = tuple(
                 log.entries(
-                    act.connection,
+                    connection,
                     after=after,
                     limit=limit,
                     newest_first=newest_first,
                     collection=where,
                     actor=actor,
                     kind=kind,
-                    subject=None if subject is None else self._subject_id(act, *subject),
+                    subject=subject_id,
                 )
             )
+        with self._act(call) as act:
             act.record(AuditRead(what="tail", entries=len(found)))
         return found
 
@@ -64,10 +70,13 @@ class Auditing(Base):
         What is written while this goes on is not in it, nor is the entry of the export itself.
         """
         call = self._admit("audit", everywhere=True)
-        head = self._head()
+        resources = self._resources
+        with resources.store.read() as connection:
+            head = heads.current_head(connection, resources.log.public_key)
+        last = 0 if head is None else head.number
         with self._act(call) as act:
-            act.record(AuditRead(what="export", entries=max(0, head.number - after)))
-        return self._lines(after, head.number)
+            act.record(AuditRead(what="export", entries=max(0, last - after)))
+        return self._lines(after, last)
 
     def audit_verify(self, head: Head | None = None) -> Verification:
         """Check the whole log: every hash, every link, the signature, and a saved head if given.
@@ -108,7 +117,9 @@ class Auditing(Base):
             known = act.subject(pinned, subject)
             connection, change = act.connection, act.change
             records = act.consents(known)
-            entries = tuple(log.entries(connection, subject=known.id))
+            entries = tuple(
+                about(each, known.id) for each in log.entries(connection, subject=known.id)
+            )
             act.record(SubjectRead(collection=collection, subject=known.id, what="report"))
             return SubjectReport(
                 subject=subjects.describe(
@@ -137,10 +148,12 @@ class Auditing(Base):
             yield from map(exports.export_line, chunk)
             after = chunk[-1].number
 
-    def _subject_id(self, act: Act, collection: str, name: str) -> str:
-        if any(each.id == name for each in erasure.tombstones(act.connection, collection)):
+    def _subject_id(self, connection: Connection, call: Call, collection: str, name: str) -> str:
+        if erasure.is_tombstone(connection, collection, name):
             return name
-        return act.subject(collections.find(act.connection, collection), name).id
+        pinned = collections.find(connection, collection)
+        store = self._resources.store
+        return call.subject(connection, store.keyring, pinned, name, store.now()).id
 
 
 def _notices(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from sayso.audit.events import CallRefused, Event
-from sayso.audit.log import Who
+from sayso.audit.log import Log, Who
 from sayso.callers import Action, Caller, permit
 from sayso.core.resources import Resources
 from sayso.errors import AccessDenied, ConsentRequired, SaysoError
@@ -18,20 +18,47 @@ from sayso.gallery.collections import Pinned
 from sayso.gallery.store import Change
 from sayso.gallery.subjects import Known
 from sayso.gallery.types import ConsentRecord
+from sayso.keyring.store import Keyring
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that was admitted: by whom, to do what, in which collection."""
+    """A call: by whom, to do what, in which collection.
+
+    ``action`` is the right that it takes, or several of which one will do.
+    """
 
     caller: Caller
-    action: Action
+    action: str
     collection: str | None
 
     @property
     def who(self) -> Who:
         """The caller as the audit log names them."""
         return Who(self.caller.actor, self.caller.key, self.caller.purpose)
+
+    def subject(
+        self,
+        connection: Connection,
+        keyring: Keyring,
+        collection: Pinned,
+        name: str,
+        now: int,
+        *,
+        begun: bool = True,
+    ) -> Known:
+        """Return a subject that the caller may know of; raises InvalidName or SubjectNotFound.
+
+        Unless ``begun``, also one whose consent to the caller's purpose only begins later: they
+        can withdraw it already.
+        """
+        known = subjects.find(connection, keyring, collection, name)
+        caller = self.caller
+        if caller.sees_everybody or coverage.covered(
+            connection, [known.key], caller.purpose or "", now, begun=begun
+        ):
+            return known
+        raise subjects.not_found(collection, name)
 
 
 @dataclass(slots=True)
@@ -40,7 +67,8 @@ class Act:
 
     call: Call
     change: Change
-    events: list[Event] = field(default_factory=list)
+    log: Log
+    recorded: bool = False
 
     @property
     def connection(self) -> Connection:
@@ -48,22 +76,17 @@ class Act:
         return self.change.connection
 
     def record(self, *events: Event) -> None:
-        """Put what was done on record."""
-        self.events.extend(events)
+        """Put what was done on record, in this transaction."""
+        if events:
+            self.log.append(self.connection, self.change.now, self.call.who, events)
+            self.recorded = True
 
     def subject(self, collection: Pinned, name: str, *, begun: bool = True) -> Known:
-        """Return a subject that the caller may know of; raises InvalidName or SubjectNotFound.
-
-        Unless ``begun``, also one whose consent to the caller's purpose only begins later: they
-        can withdraw it already.
-        """
-        known = subjects.find(self.connection, self.change.keyring, collection, name)
-        caller, now = self.call.caller, self.change.now
-        if caller.sees_everybody or coverage.covered(
-            self.connection, [known.key], caller.purpose or "", now, begun=begun
-        ):
-            return known
-        raise subjects.not_found(collection, name)
+        """Return a subject that the caller may know of; see ``Call.subject``."""
+        change = self.change
+        return self.call.subject(
+            change.connection, change.keyring, collection, name, change.now, begun=begun
+        )
 
     def consents(self, subject: Known) -> tuple[ConsentRecord, ...]:
         """Return a subject's consents, the oldest first, as far as the caller may know of them."""
@@ -98,7 +121,7 @@ class Base:
         ``everywhere`` is for what concerns all collections. Raises InvalidName or AccessDenied
         (UnknownKey for a key that has ended).
         """
-        call = Call(self._caller, any_of[0], collection)
+        call = Call(self._caller, " or ".join(any_of), collection)
         try:
             permit(call.caller, any_of, collection, everywhere=everywhere)
             if call.caller.key is not None:  # before any work is done for nothing
@@ -122,11 +145,10 @@ class Base:
                     access_keys.require_live(change.connection, call.caller.key, change.now)
                 # Before anything is done that no transaction takes back.
                 self._resources.log.check(change.connection)
-                act = Act(call, change)
+                act = Act(call, change, self._resources.log)
                 yield act
-                if not act.events:
+                if not act.recorded:
                     raise RuntimeError("an act must leave an entry in the audit log")
-                self._resources.log.append(change.connection, change.now, call.who, act.events)
         except (AccessDenied, ConsentRequired) as error:
             self._refused(call, error)
             raise

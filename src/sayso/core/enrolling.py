@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sayso.audit.events import (
+    SUBJECTS_PER_EVENT,
     ConsentRecorded,
     ConsentsImported,
     Event,
@@ -24,6 +26,7 @@ from sayso.enrolment import (
     Chosen,
     Enrolled,
     LookalikeFound,
+    Refusal,
     Rejected,
     Terms,
     Version,
@@ -32,17 +35,13 @@ from sayso.enrolment import (
     enrol_templates,
     none_usable,
 )
-from sayso.errors import EnrolmentError, PictureError
+from sayso.errors import EnrolmentError, LooksLikeAnother, PictureError
 from sayso.evidence import calibration
 from sayso.gallery import collections, consents, faces
 from sayso.gallery.batches import batches
 from sayso.gallery.names import check_subject
-from sayso.gallery.sealing import audited_digest
 from sayso.results import Consent, Enrolment
 from sayso.vision.types import Mode
-
-#: Subjects that one entry of the audit log names at most.
-_SUBJECTS = 1000
 
 
 class Enrolling(Looking):
@@ -79,7 +78,12 @@ class Enrolling(Looking):
         found = [self._choose(picture, mode) for picture in pictures]
         named = list(zip(names, found, strict=True))
         chosen = [each for each in found if isinstance(each, Chosen)]
+        # Also what is told of a picture that cannot be used is on record.
+        useless = [(each.digest, each.faces) for each in found if isinstance(each, Rejected)]
+        seen = [(digest, count) for digest, count in useless if digest is not None]
         if not chosen:
+            if seen:
+                self._record_detected(call, seen)
             raise none_usable(subject, named)
         terms = self._terms(call, collection, version, consent, allow_lookalike, attested)
         terms.most_alike(np.array([each.template for each in chosen], np.float32))  # load it now
@@ -87,11 +91,15 @@ class Enrolling(Looking):
             with self._act(call) as act:
                 outcome, done = enrol_pictures(act.change, collection, subject, named, terms)
                 self._record_consents(act, collection, done, consent)
-                act.record(self._enrolled(collection, outcome.consent, done))
+                act.record(
+                    self._enrolled(collection, outcome.consent, done),
+                    *self._refusals(collection, done.refused),
+                    *self._detected(seen),
+                )
+            return outcome
         except LookalikeFound as error:
-            self._record_refusal(call, collection, error, chosen)
-            raise
-        return outcome
+            refused = error
+        raise self._refuse(call, collection, refused, seen)
 
     def enroll_templates(
         self,
@@ -126,19 +134,11 @@ class Enrolling(Looking):
             with self._act(call) as act:
                 done = enrol_templates(act.change, collection, subjects, matrix, terms)
                 self._record_consents(act, collection, done, consent)
-                for some in batches(done.subjects, _SUBJECTS):
-                    ids = tuple(each.id for each in some)
-                    act.record(
-                        TemplatesEnrolled(
-                            collection=collection, subjects=ids, faces=len(done.faces)
-                        )
-                    )
-                if not done.subjects:
-                    act.record(TemplatesEnrolled(collection=collection, subjects=(), faces=0))
+                act.record(*_templates_enrolled(collection, done))
+            return len(done.faces)
         except LookalikeFound as error:
-            self._record_refusal(call, collection, error, [])
-            raise
-        return len(done.faces)
+            refused = error
+        raise self._refuse(call, collection, refused)
 
     def _offered(self, call: Call, consent: Consent | None) -> Consent | None:
         """Return the consent that an enrolment rests on, if it does not rest on one on record.
@@ -182,13 +182,13 @@ class Enrolling(Looking):
         )
 
     def _choose(self, picture: PictureSource, mode: Mode) -> Chosen | Rejected:
-        found = 0
+        found, digest = 0, None
         try:
-            analysis, data = self._analyse(picture, mode)
+            analysis, digest = self._analyse(picture, mode)
             found = len(analysis.faces)
-            return choose_face(analysis, data)
+            return choose_face(analysis, digest)
         except (PictureError, EnrolmentError) as error:
-            return Rejected(error, found)
+            return Rejected(error, found, digest)
 
     def _record_consents(
         self, act: Act, collection: str, done: Enrolled, consent: Consent | None
@@ -217,33 +217,60 @@ class Enrolling(Looking):
                     subjects=tuple(each.id for each in some),
                     purposes=tuple(consent.purposes),
                 )
-                for some in batches(new, _SUBJECTS)
+                for some in batches(new, SUBJECTS_PER_EVENT)
             ]
         act.record(*events)
 
     def _enrolled(self, collection: str, consent: str, done: Enrolled) -> FacesEnrolled:
-        digests = self._resources.keyring.digests()
         return FacesEnrolled(
             collection=collection,
             subject=done.subjects[0].id,
             consent=consent,
             faces=done.faces,
-            pictures=tuple(audited_digest(digests, each) for each in done.digests),
-            lookalike=done.lookalikes[0] if done.lookalikes else None,
+            pictures=tuple(map(self._audited, done.digests)),
+            lookalikes=tuple(sorted({each for each in done.lookalikes if each is not None})),
         )
 
-    def _record_refusal(
-        self, call: Call, collection: str, error: LookalikeFound, chosen: Sequence[Chosen]
-    ) -> None:
-        digests = self._resources.keyring.digests()
+    def _refusals(self, collection: str, refused: Sequence[Refusal]) -> Iterator[LookalikeRefused]:
+        for each in refused:
+            yield LookalikeRefused(
+                collection=collection,
+                subject=each.subject,
+                lookalike=each.lookalike,
+                picture=None if each.digest is None else self._audited(each.digest),
+            )
+
+    def _refuse(
+        self,
+        call: Call,
+        collection: str,
+        found: LookalikeFound,
+        seen: Sequence[tuple[str, int]] = (),
+    ) -> LooksLikeAnother:
+        """Put on record what was refused; return the error, which names nobody.
+
+        ``seen`` are pictures without a face to enrol, as for ``_record_detected``.
+        """
         with self._act(call) as act:
             collections.find(act.connection, collection)
-            for other in error.others:
-                act.record(
-                    LookalikeRefused(
-                        collection=collection,
-                        subject=None,
-                        lookalike=other,
-                        picture=audited_digest(digests, chosen[0].digest) if chosen else None,
-                    )
-                )
+            act.record(*self._refusals(collection, found.refused), *self._detected(seen))
+        return LooksLikeAnother(str(found))
+
+
+def _templates_enrolled(collection: str, done: Enrolled) -> Iterator[TemplatesEnrolled]:
+    """Yield the events of templates that were enrolled: who with how many, so many at a time."""
+    counts = Counter(done.owners)
+    alike: dict[int, set[str]] = {}
+    for owner, other in zip(done.owners, done.lookalikes, strict=True):
+        if other is not None:
+            alike.setdefault(owner, set()).add(other)
+    for some in batches(done.subjects, SUBJECTS_PER_EVENT):
+        keys = [each.key for each in some]
+        yield TemplatesEnrolled(
+            collection=collection,
+            subjects=tuple(each.id for each in some),
+            faces=sum(counts[key] for key in keys),
+            lookalikes=tuple(sorted({other for key in keys for other in alike.get(key, ())})),
+        )
+    if not done.subjects:
+        yield TemplatesEnrolled(collection=collection, subjects=(), faces=0)

@@ -129,7 +129,8 @@ class Galleries(Base):
             pinned = collections.find(act.connection, collection)
             purposes.met(act.change, pinned, purpose)
             act.record(PurposeMet(collection=collection, purpose_met=purpose))
-            return self._resources.sweep(act.change, since=-1)
+            swept = self._resources.sweep(act.change, since=-1)
+        return tuple(each for each in swept if each.collection == collection)
 
     def _counted(self, act: Act, collection: Collection) -> Collection:
         """Return a collection as the caller may see it: counting those they know of."""

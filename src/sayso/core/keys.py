@@ -30,8 +30,8 @@ class Keys(Base):
 
         It may do those actions, for that one purpose, in those collections (None: in all) until
         then (None: until it is revoked). ``attestation`` says how consent is collected before
-        somebody is enrolled by it, and then serves as the evidence. Nobody can give rights that
-        they do not have.
+        somebody is enrolled by it, and then serves as the evidence. Nobody can give actions,
+        collections or time that they do not have; whoever may ``admin`` does so for every purpose.
 
         Raises InvalidName, AccessDenied, or GalleryError for what a key cannot be.
         """
@@ -45,7 +45,7 @@ class Keys(Base):
                 f"of {', '.join(ACTIONS)}"
             )
         with self._act(call) as act:
-            call.caller.require_within(actions, collections)
+            call.caller.require_within(actions, collections, until and until.astimezone())
             made = access_keys.create(
                 act.change,
                 actor,
@@ -74,7 +74,7 @@ class Keys(Base):
         """Return every access key, the oldest first; no secrets."""
         with self._act(self._admit("admin", everywhere=True)) as act:
             act.record(KeysRead())
-            return access_keys.describe_all(act.connection)
+            return access_keys.describe_all(act.connection, act.change.keyring.secrets())
 
     def revoke_key(self, key: str) -> AccessKey:
         """Revoke an access key at once and for good; raises KeyNotFound."""
@@ -95,6 +95,6 @@ class Keys(Base):
                     connection, resources.keyring.secrets(), key, secret, resources.store.now()
                 )
         except UnknownKey as error:
-            self._refused(Call(Caller("unknown"), "search", None), error)
+            self._refused(Call(Caller("unknown"), "authenticate", None), error)
             raise
         return Caller.of(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,9 +46,13 @@ class Looking(Base):
         """
         call = self._admit("compare")
         measured = measured_of(self._version())
-        (face_a, template_a, digest_a), (face_b, template_b, digest_b) = (
-            self._largest(p, mode) for p in (a, b)
-        )
+        looked = [self._look(picture, mode) for picture in (a, b)]
+        for picture, (analysis, _) in zip((a, b), looked, strict=True):
+            if not analysis.faces:
+                seen = [(digest, len(analysis.faces)) for analysis, digest in looked]
+                self._record_detected(call, seen)
+                raise NoFaceFound(f"no face was found in {shown(picture) or 'the picture'}")
+        (face_a, template_a), (face_b, template_b) = (_largest(each) for each, _ in looked)
         cosine = np.array([np.dot(template_a, template_b)], np.float32)
         result = Comparison(
             face_a,
@@ -58,8 +62,8 @@ class Looking(Base):
             false_match_rate=float(measured.false_match_rate(cosine)[0]),
         )
         with self._act(call) as act:
-            pictures = (self._audited(digest_a), self._audited(digest_b))
-            act.record(FacesCompared(pictures=pictures, similarity=result.similarity))
+            digest_a, digest_b = (self._audited(digest) for _, digest in looked)
+            act.record(FacesCompared(pictures=(digest_a, digest_b), similarity=result.similarity))
         return result
 
     def _version(self) -> Version:
@@ -82,19 +86,23 @@ class Looking(Base):
         analysis = analyzer.analyze(decode(data, limits), mode=mode)
         return analysis, digest_of(data)
 
-    def _largest(self, picture: PictureSource, mode: Mode) -> tuple[Face, NDArray[np.float32], str]:
+    def _look(self, picture: PictureSource, mode: Mode) -> tuple[Analysis, str]:
+        """Do as ``_analyse``; an error tells which of several pictures it is about."""
         try:
-            analysis, digest = self._analyse(picture, mode)
+            return self._analyse(picture, mode)
         except PictureError as error:
             name, message = shown(picture), str(error)
             if not name or message.startswith(name):
                 raise
             raise type(error)(f"{name}: {message}") from error
-        if not analysis.faces:
-            raise NoFaceFound(f"no face was found in {shown(picture) or 'the picture'}")
-        pairs = zip(analysis.faces, analysis.templates, strict=True)
-        face, template = max(pairs, key=lambda pair: pair[0].width * pair[0].height)
-        return face, template, digest
+
+    def _record_detected(self, call: Call, seen: Sequence[tuple[str, int]]) -> None:
+        """Put on record what pictures, by the sha256 of their files, had so many faces."""
+        with self._act(call) as act:
+            act.record(*self._detected(seen))
+
+    def _detected(self, seen: Sequence[tuple[str, int]]) -> list[FacesDetected]:
+        return [FacesDetected(picture=self._audited(digest), faces=faces) for digest, faces in seen]
 
     def _audited(self, digest: str) -> str:
         """Return how the audit log names a picture, of the sha256 of its file in hex."""
@@ -108,6 +116,11 @@ class Looking(Base):
         except (AccessDenied, ConsentRequired) as error:
             self._refused(call, error)
             raise
+
+
+def _largest(analysis: Analysis) -> tuple[Face, NDArray[np.float32]]:
+    pairs = zip(analysis.faces, analysis.templates, strict=True)
+    return max(pairs, key=lambda pair: pair[0].width * pair[0].height)
 
 
 def measured_of(version: Version) -> Calibration:

@@ -15,6 +15,7 @@ from sayso.audit.events import (
     TombstonesRead,
 )
 from sayso.core.base import Base
+from sayso.core.erased import faces_erased
 from sayso.core.galleries import declared
 from sayso.core.resources import erasures
 from sayso.errors import GalleryError
@@ -43,16 +44,20 @@ class People(Base):
         if limit is not None and limit < 1:
             raise GalleryError(f"limit is {limit}; at least 1 subject can be asked for")
         caller = call.caller
-        with self._act(call) as act:
+        store = self._resources.store
+        self._resources.sweep_due()
+        # Read before it is recorded: a large collection would keep everybody else from writing.
+        with store.read() as connection:
             found = subjects.describe_all(
-                act.connection,
-                act.change.find_keys,
-                collections.find(act.connection, collection),
+                connection,
+                store.keyring.find,
+                collections.find(connection, collection),
                 after=after,
                 limit=limit,
-                now=act.change.now,
+                now=store.now(),
                 purpose=None if caller.sees_everybody else caller.purpose,
             )
+        with self._act(call) as act:
             act.record(SubjectsRead(collection=collection, subjects=len(found)))
         return tuple(map(self._seen, found))
 
@@ -106,7 +111,7 @@ class People(Base):
         resources = self._resources
         with resources.store.write() as change:
             erased = resources.sweep(change, since=-1)
-        if erased:
+        if change.endings or change.stripped:
             resources.settle()
         with self._act(call) as act:
             act.record(RetentionSwept(erased=len(erased)))
@@ -142,7 +147,8 @@ class People(Base):
     ) -> Withdrawal:
         """Withdraw a subject's consents to one purpose, or to all, at once.
 
-        With the last purpose the subject is erased. All that a key can withdraw without ``admin``
+        Faces go with the last purpose of the consent that they were enrolled on, and the subject
+        with the last one of all. All that a key can withdraw without ``admin``
         is its own purpose, and it is not told whether that was the last. Raises
         CollectionNotFound, SubjectNotFound, InvalidName, AccessDenied, or ConsentNotFound when
         there is nothing to withdraw.
@@ -162,6 +168,9 @@ class People(Base):
                 erased = erasure.erase_subjects(act.change, pinned, [known.key], "withdrawn")
                 act.record(*erasures(erased))
                 tombstone = erased[0] if caller.sees_everybody else None
+            else:
+                gone = erasure.erase_faces(act.change, subject_key=known.key)
+                act.record(*faces_erased(gone, "withdrawn"))
         return Withdrawal(purposes, tombstone)
 
     def consents(self, collection: str, subject: str) -> tuple[ConsentRecord, ...]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from sayso.audit.events import Event, SubjectErased
 from sayso.audit.log import Log, Who
-from sayso.errors import KeyringError, SaysoError, StoreUnavailable
+from sayso.core.erased import faces_erased
+from sayso.errors import SaysoError
 from sayso.gallery import collections, coverage, erasure
 from sayso.gallery.index import Index
 from sayso.gallery.store import Change, Store
@@ -76,11 +77,13 @@ class Resources:
             self.sweep(change)
             yield change
         self._swept = change.now
-        if change.endings:
+        if change.endings or change.stripped:
             self.settle()
 
     def sweep(self, change: Change, since: int | None = None) -> tuple[Tombstone, ...]:
         """Erase everybody whose consents have all ended; return what is left of them.
+
+        And the faces of others that were enrolled on a consent that has ended.
 
         ``since`` is the time up to which that was done: by this process, unless given. Whatever
         ends consents before that time must sweep anew.
@@ -95,38 +98,51 @@ class Resources:
             erased += erasure.erase_subjects(change, pinned, subjects, "expired")
         if erased:
             self.log.append(change.connection, change.now, RETENTION, erasures(erased))
+        stripped = erasure.erase_faces(change, since=swept)
+        if stripped:
+            events = faces_erased(stripped, "expired")
+            self.log.append(change.connection, change.now, RETENTION, events)
         return tuple(erased)
 
     def settle(self) -> None:
-        """After something ended: nothing of it stays in this process's memory or in the files."""
+        """After something ended: nothing of it stays in the files or in this process's memory."""
+        self.store.settle()
         try:
             self.index.refresh()
-        finally:  # what is on the disk must go whatever became of the memory
-            self.store.settle()
+        except SaysoError as error:
+            # What was asked for is done. That templates cannot be read is for a search to tell;
+            # the cache has been dropped.
+            _log.warning("the templates in memory were dropped: %s", error)
 
     def look(self) -> None:
         """Do once what the watch does all the time."""
+        self.sweep_due()
+        self.store.settle_pending()
+        self.index.refresh_if_changed()
+
+    def sweep_due(self) -> None:
+        """Erase whoever's last consent has ended, and faces whose own has, if there are any."""
         now = self.store.now()
         with self.store.read() as connection:
-            lapsed = coverage.lapsed(connection, self._swept, now)
-        if lapsed:
+            due = bool(coverage.lapsed(connection, self._swept, now))
+            due = due or erasure.faces_ended(connection, self._swept, now)
+        if due:
             with self.change():
                 pass
         else:  # also back, when the clock was set back
             self._swept = now
-        self.index.refresh_if_changed()
-        self.store.settle_pending()
 
     def _watching(self) -> None:
-        told = False
+        told = ""
         while not self._closing.wait(WATCH):
             try:
                 self.look()
-                told = False
-            except (StoreUnavailable, KeyringError, SaysoError) as error:
-                if not told:  # once, and not four times a second
-                    _log.warning("looking for what has ended or was erased: %s", error)
-                told = True
+                told = ""
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must go on watching
+                problem = f"{type(error).__name__}: {error}"
+                if told != problem:  # once, and not four times a second
+                    _log.warning("looking for what has ended or was erased: %s", problem)
+                told = problem
 
 
 def erasures(tombstones: list[Tombstone] | tuple[Tombstone, ...]) -> list[Event]:

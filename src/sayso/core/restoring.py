@@ -16,11 +16,13 @@ from sayso.audit.verification import verify
 from sayso.callers import Caller
 from sayso.core.application import place_of
 from sayso.core.base import Base
+from sayso.core.erased import faces_erased
 from sayso.core.resources import Resources, erasures
 from sayso.durable import sync_folder
 from sayso.errors import AuditError, BackupError, StoreUnavailable
 from sayso.gallery import backup as backups
 from sayso.gallery import schema
+from sayso.gallery.erasure import erase_faces
 from sayso.gallery.opening import open_gallery
 from sayso.gallery.restore import MOVE_AWAY, Source, counts, erase_withdrawn, replace
 from sayso.gallery.store import FILE, Store
@@ -45,12 +47,16 @@ def restore(
 
     What ended after the backup was made stays ended: whoever was erased is not brought back, what
     was withdrawn stays withdrawn, revoked keys stay revoked, and consents to a purpose that was met
-    have ended. Whoever lacks a key for another reason, since the keyring is older than the backup,
-    is left out, too. All else is as it was in the backup: whoever was enrolled since is not in the
-    gallery any more, though their data key is kept, since a newer backup may have them; purposes
-    have the rules that they had, access keys that were made since are gone, and a collection that
-    was deleted comes back, empty. The audit log goes on: that of the gallery if it has one, else
-    that of the backup.
+    have ended. A rule that was made stricter binds again the consents that it bound, and those to
+    come, even if it was made looser after that. Whoever lacks a key for another reason, since the
+    keyring is older than the backup, is left out, too.
+
+    All else is as it was in the backup. Whoever was enrolled since is not in the gallery any more,
+    though their data key is kept, since a newer backup may have them. Purposes have the notices
+    that they had, and those that were first declared since are gone, as are access keys that were
+    made since: look at them (sayso purposes list), and declare anew what has changed. A collection
+    that was deleted comes back, empty. The audit log goes on: that of the gallery if it has one,
+    else that of the backup.
 
     Raises BackupError for a file that is no whole backup of this gallery, and then nothing has
     changed; KeyringError without the keyring; StoreUnavailable.
@@ -126,16 +132,19 @@ class _Restoring(Base):
                 left_out = replace(act.change, source)
                 expired = self._resources.sweep(act.change, since=-1)
                 withdrawn = erase_withdrawn(act.change)
+                unfounded = erase_faces(act.change)
                 subjects, faces = counts(act.connection)
                 erased = left_out.subjects + len(expired) + len(withdrawn)
                 act.record(
                     *erasures(left_out.tombstones + withdrawn),
+                    *faces_erased(unfounded, "withdrawn"),
                     Restored(events=source.events, subjects=subjects, erased=erased),
                 )
         except AuditError as error:
             raise BackupError(f"{error}; {MOVE_AWAY}") from error
         # Also where nothing ended anew: what was replaced must not stay in the write-ahead log.
         self._resources.settle()
+        self._resources.store.scrub()
         return Restoration(subjects, faces, erased)
 
 

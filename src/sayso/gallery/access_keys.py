@@ -2,7 +2,8 @@
 
 An id and a secret have the form of Amazon's, so that every client that signs requests takes them.
 The secret is sealed rather than hashed, because a signature can only be verified with it; the key
-it is sealed under is in the keyring.
+it is sealed under is in the keyring. So is the attestation, which is evidence of consents. Both are
+destroyed when the access key is revoked.
 """
 
 from __future__ import annotations
@@ -43,9 +44,12 @@ def create(
 ) -> NewAccessKey:
     """Make a key; its secret is told here and nowhere else.
 
-    Raises InvalidName, or GalleryError for an actor, an end or an attestation that cannot be.
+    A collection need not be there yet. Raises InvalidName, or GalleryError for an actor, an end, an
+    attestation or a list of collections that cannot be.
     """
     check_purpose(purpose)
+    if collections is not None and not collections:
+        raise GalleryError("a key for no collection is of no use: leave them out for all of them")
     for name in collections or ():
         check_collection(name)
     expires = None if until is None else microseconds(until)
@@ -53,6 +57,7 @@ def create(
     # 80 random bits in the letters and digits that Amazon's ids have, and 240 in the secret.
     key_id = _PREFIX + base64.b32encode(secrets.token_bytes(10)).decode()
     secret = secrets.token_urlsafe(30)
+    sealing = change.keyring.secrets()
     change.connection.execute(
         insert(_TABLE).values(
             id=key_id,
@@ -60,39 +65,42 @@ def create(
             purpose=purpose,
             actions=json.dumps(sorted(set(actions))),
             collections=None if collections is None else json.dumps(sorted(set(collections))),
-            attestation=attestation,
-            secret=_sealing(change).seal(secret.encode(), key_id.encode()),
+            attestation=None
+            if attestation is None
+            else sealing.seal(attestation.encode(), _attestation_of(key_id)),
+            secret=sealing.seal(secret.encode(), key_id.encode()),
             created=change.now,
             created_by=created_by,
             expires=expires,
         )
     )
-    return NewAccessKey(describe(change.connection, key_id), secret)
+    return NewAccessKey(describe(change.connection, sealing, key_id), secret)
 
 
-def describe(connection: Connection, key_id: str) -> AccessKey:
-    """Return one key; raises KeyNotFound."""
-    row = connection.execute(select(_TABLE).where(_TABLE.c.id == key_id)).first()
-    if row is None:
-        raise KeyNotFound(f"there is no access key {key_id!r}: list them (sayso keys list)")
-    return _key(row)
+def describe(connection: Connection, sealing: DataKey, key_id: str) -> AccessKey:
+    """Return one key; ``sealing`` is the keyring's for secrets. Raises KeyNotFound."""
+    return _key(_required(connection, key_id), sealing)
 
 
-def describe_all(connection: Connection) -> tuple[AccessKey, ...]:
-    """Return every key, the oldest first."""
+def describe_all(connection: Connection, sealing: DataKey) -> tuple[AccessKey, ...]:
+    """Return every key, the oldest first; ``sealing`` is the keyring's for secrets."""
     rows = connection.execute(select(_TABLE).order_by(_TABLE.c.created, _TABLE.c.id))
-    return tuple(map(_key, rows))
+    return tuple(_key(row, sealing) for row in rows)
 
 
 def revoke(change: Change, key_id: str) -> AccessKey:
-    """Revoke a key for good: its secret is destroyed. Once more is no harm; raises KeyNotFound."""
-    key = describe(change.connection, key_id)
-    if key.revoked is None:
+    """Revoke a key for good: its secret and its attestation are destroyed.
+
+    Once more is no harm. Raises KeyNotFound.
+    """
+    if _required(change.connection, key_id).revoked is None:
         change.connection.execute(
-            update(_TABLE).where(_TABLE.c.id == key_id).values(revoked=change.now, secret=None)
+            update(_TABLE)
+            .where(_TABLE.c.id == key_id)
+            .values(revoked=change.now, secret=None, attestation=None)
         )
         change.end("access-key", [key_id])
-    return describe(change.connection, key_id)
+    return describe(change.connection, change.keyring.secrets(), key_id)
 
 
 def authenticate(
@@ -107,11 +115,12 @@ def authenticate(
     known = b"" if row is None or row.secret is None else sealing.open(row.secret, row.id.encode())
     if not known or not hmac.compare_digest(known, secret.encode("utf-8", "surrogatepass")):
         raise UnknownKey("the access key is not known, or its secret is another, or it was revoked")
-    return require_live(connection, key_id, now)
+    require_live(connection, key_id, now)
+    return _key(row, sealing)
 
 
-def require_live(connection: Connection, key_id: str, now: int) -> AccessKey:
-    """Return a key; raises UnknownKey when it was revoked or has expired."""
+def require_live(connection: Connection, key_id: str, now: int) -> None:
+    """Raise UnknownKey when a key was revoked or has expired."""
     row = connection.execute(select(_TABLE).where(_TABLE.c.id == key_id)).first()
     if row is None or row.revoked is not None:
         raise UnknownKey("the access key was revoked: ask for another one (sayso keys create)")
@@ -120,36 +129,48 @@ def require_live(connection: Connection, key_id: str, now: int) -> AccessKey:
             f"the access key expired at {moment(row.expires).isoformat()}: ask for another one "
             "(sayso keys create)"
         )
-    return _key(row)
 
 
-def _sealing(change: Change) -> DataKey:
-    return change.keyring.secrets()
+def _required(connection: Connection, key_id: str) -> Any:
+    row = connection.execute(select(_TABLE).where(_TABLE.c.id == key_id)).first()
+    if row is None:
+        raise KeyNotFound(f"there is no access key {key_id!r}: list them (sayso keys list)")
+    return row
+
+
+def _attestation_of(key_id: str) -> bytes:
+    """Return the context that an attestation is sealed in: it opens as no other key's."""
+    return b"attestation\0" + key_id.encode()
 
 
 def _check(change: Change, actor: str, expires: int | None, attestation: str | None) -> None:
-    if not 0 < len(actor.strip()) <= _LONGEST_ACTOR or not is_text(actor):
+    if not _is_text_of(actor, _LONGEST_ACTOR):
         raise GalleryError(
             f"an access key is somebody's: name the actor in 1 to {_LONGEST_ACTOR} characters"
         )
     if expires is not None and expires <= change.now:
         raise GalleryError(f"a key until {moment(expires).isoformat()} has expired already")
-    if attestation is not None and (
-        not 0 < len(attestation.strip()) <= LONGEST_EVIDENCE or not is_text(attestation)
-    ):
+    if attestation is not None and not _is_text_of(attestation, LONGEST_EVIDENCE):
         raise GalleryError(
             f"an attestation says in 1 to {LONGEST_EVIDENCE:,} characters how consent is collected"
         )
 
 
-def _key(row: Any) -> AccessKey:
+def _is_text_of(value: object, longest: int) -> bool:
+    """Tell whether a value, from whoever calls, is text with something in it, and not too long."""
+    return isinstance(value, str) and 0 < len(value.strip()) <= longest and is_text(value)
+
+
+def _key(row: Any, sealing: DataKey) -> AccessKey:
     return AccessKey(
         id=row.id,
         actor=row.actor,
         purpose=row.purpose,
         actions=tuple(json.loads(row.actions)),
         collections=None if row.collections is None else tuple(json.loads(row.collections)),
-        attestation=row.attestation,
+        attestation=None
+        if row.attestation is None
+        else sealing.open(row.attestation, _attestation_of(row.id)).decode(),
         created=moment(row.created),
         created_by=row.created_by,
         expires=None if row.expires is None else moment(row.expires),

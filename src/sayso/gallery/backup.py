@@ -23,11 +23,12 @@ from typing import BinaryIO
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from filelock import FileLock, Timeout
 from sqlalchemy import Connection, create_engine, event, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from sayso.durable import sync_folder
+from sayso.durable import leftover_prefix, sweep_leftovers, sync_folder
 from sayso.errors import BackupError
 from sayso.gallery import schema
 from sayso.gallery.store import Store
@@ -42,6 +43,7 @@ _CHUNK = 1 << 20
 _KEYRING = "keyring.sqlite"
 #: What SQLite lays beside a database that is in use.
 _COMPANIONS = ("-wal", "-shm", "-journal")
+_LOCK_TIMEOUT = 600.0
 
 
 def check_targets(
@@ -109,26 +111,40 @@ def entries(connection: Connection) -> int:
 def write(store: Store, keyring: Keyring, target: Path) -> Backup:
     """Write a backup over whatever ``target`` is; ``check_targets`` comes first.
 
-    It takes the name only when it is complete and on the disk. Raises BackupError.
+    It takes the name only when it is complete and on the disk. One at a time is written of a
+    gallery. Raises BackupError.
     """
+    lock = FileLock(_database(store).with_suffix(".lock"), timeout=_LOCK_TIMEOUT, mode=0o600)
     try:
         real = target.resolve()
-        # An empty file is what VACUUM INTO accepts, and this one is its owner's alone.
-        descriptor, name = tempfile.mkstemp(prefix=f".{real.name}.new-", dir=real.parent)
-        os.close(descriptor)
-        new = Path(name)
-        try:
-            _copy(store, new, target)
-            counts = _counts(new)
-            _seal(new, keyring)
-            size = new.stat().st_size
-            new.rename(real)
-            sync_folder(real.parent)
-        finally:
-            for suffix in ("", *_COMPANIONS):
-                new.with_name(new.name + suffix).unlink(missing_ok=True)
+        with lock:
+            sweep_leftovers(real)  # of one that was killed
+            return _write(store, keyring, real, target)
+    except Timeout:
+        raise BackupError(
+            f"the backup {str(target)!r} was not written: another one has been for "
+            f"{_LOCK_TIMEOUT:g} s; try again"
+        ) from None
     except (OSError, RuntimeError, UnicodeError) as error:
         raise _unwritable(target, error) from error
+
+
+def _write(store: Store, keyring: Keyring, real: Path, target: Path) -> Backup:
+    """Write a backup beside its place, and give it that; ``target`` is what messages call it."""
+    # An empty file is what VACUUM INTO accepts, and this one is its owner's alone.
+    descriptor, name = tempfile.mkstemp(prefix=leftover_prefix(real), dir=real.parent)
+    os.close(descriptor)
+    new = Path(name)
+    try:
+        _copy(store, new, target)
+        counts = _counts(new)
+        _seal(new, keyring)
+        size = new.stat().st_size
+        new.rename(real)
+        sync_folder(real.parent)
+    finally:
+        for suffix in ("", *_COMPANIONS):
+            new.with_name(new.name + suffix).unlink(missing_ok=True)
     return Backup(*counts, bytes=size)
 
 
@@ -212,14 +228,19 @@ def check_seal(path: Path, public_key: bytes) -> None:
 def _own_files(store: Store, keyring: Keyring, keyring_folder: Path | None) -> Iterator[Path]:
     """Yield what the gallery is made of: databases and their companions, and the key file."""
     yield keyring.key_file
-    with store.read() as connection:
-        rows = raw_connection(connection).execute("PRAGMA database_list").fetchall()
-    gallery = Path(rows[0][2])
+    gallery = _database(store)
     for database in (gallery, (keyring_folder or gallery.parent) / _KEYRING):
         yield database
         yield database.with_suffix(".lock")
         for suffix in _COMPANIONS:
             yield database.with_name(database.name + suffix)
+
+
+def _database(store: Store) -> Path:
+    """Return the file of a gallery's database."""
+    with store.read() as connection:
+        rows = raw_connection(connection).execute("PRAGMA database_list").fetchall()
+    return Path(rows[0][2])
 
 
 def _same(one: Path, other: Path) -> bool:

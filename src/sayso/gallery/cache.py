@@ -68,7 +68,7 @@ class CollectionCache:
         try:
             self._refresh(connection, sequence, purpose)
         except BaseException:
-            self.clear()  # half of a change is worse than none: begin anew next time
+            self.wipe()  # half of a change is worse than none: begin anew next time
             raise
 
     def _refresh(self, connection: Connection, sequence: int, purpose: str | None) -> None:

@@ -25,7 +25,7 @@ from sayso.gallery.names import check_purpose
 from sayso.gallery.sealing import open_evidence, seal_evidence
 from sayso.gallery.store import Change, FindKeys
 from sayso.gallery.times import DAY, microseconds, moment
-from sayso.gallery.types import Consent, ConsentRecord, Purpose
+from sayso.gallery.types import Consent, ConsentRecord, EvidenceFile, Purpose
 from sayso.keyring.sealing import DataKey
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def require_enrolment_consent(
     A consent that is offered is recorded for each subject, unless the very same one is on record
     and live; it must be live now. Without one, every subject needs a live consent on record, to
     that ``purpose`` if there is one. One that is only ``attested`` is recorded for those who have
-    none: what somebody signed is not outdone by how consent is collected in general.
+    none: what somebody signed is not outdone by how consent is collected in general. Of several
+    on record, the one that was recorded last counts.
     """
     declared: tuple[Purpose, ...] = ()
     recorded: frozenset[int] = frozenset()
@@ -84,7 +85,12 @@ def require_enrolment_consent(
         else:
             granted = _on_record(change, subjects, consent)
         new = record(
-            change, collection, [s for s in subjects if s.key not in granted], consent, actor
+            change,
+            collection,
+            [s for s in subjects if s.key not in granted],
+            consent,
+            actor,
+            attested=attested,
         )
         granted |= new.consents
         recorded, declared = frozenset(new.consents), new.declared
@@ -102,12 +108,19 @@ def require_enrolment_consent(
 
 
 def record(
-    change: Change, collection: Pinned, subjects: Sequence[Known], consent: Consent, actor: str
+    change: Change,
+    collection: Pinned,
+    subjects: Sequence[Known],
+    consent: Consent,
+    actor: str,
+    *,
+    attested: bool = False,
 ) -> Recorded:
     """Record the consent for every subject.
 
     Raises PurposeNotDeclared, or ConsentRequired for a consent that has ended, by its own word or
-    by the rule of a purpose, or was given in the future.
+    by the rule of a purpose, was given in the future, or was withdrawn (see
+    ``_require_not_withdrawn``).
     """
     if not subjects:
         return Recorded({}, ())
@@ -122,6 +135,7 @@ def record(
     for what, when in (("given", given), ("confirmed by an interaction", interaction)):
         if when > change.now:
             raise ConsentRequired(f"the consent is {what} only at {_iso(moment(when))}")
+    _require_not_withdrawn(change, collection, subjects, consent, attested)
     terms, declared = _terms(change, collection, consent, given, interaction, actor)
     for name, term in terms.items():
         if term["ends"] <= max(valid_from, change.now):
@@ -323,6 +337,51 @@ def records(
     return tuple(_record(row, subject.name, data_key, agreed.get(row.key, [])) for row in found)
 
 
+def _require_not_withdrawn(
+    change: Change,
+    collection: Pinned,
+    subjects: Sequence[Known],
+    consent: Consent,
+    attested: bool,
+) -> None:
+    """Raise ConsentRequired for what a subject agreed to before they withdrew it.
+
+    That is what was given no later than the withdrawal; where nobody says when it was given, what
+    rests on the same evidence as a consent that was withdrawn. Nothing that is only attested
+    outdoes a withdrawal.
+    """
+    given = None if consent.given is None else microseconds(consent.given)
+    known = {each.key: each for each in subjects if each.id not in change.new_keys}
+    for batch in batches(known, IN_LIST):
+        rows = change.connection.execute(
+            select(_CONSENT.subject_key, _CONSENT.evidence, _PURPOSE.purpose, _PURPOSE.withdrawn)
+            .join(schema.consent_purposes)
+            .where(
+                _CONSENT.subject_key.in_(batch),
+                _PURPOSE.purpose.in_(consent.purposes),
+                _PURPOSE.withdrawn.is_not(None),
+            )
+            .order_by(_PURPOSE.withdrawn.desc())
+        ).all()
+        for key, sealed, purpose, withdrawn in rows:
+            subject = known[key]
+            if given is not None and not attested:
+                again = given <= withdrawn
+            else:
+                again = attested or _rests_on(change, subject, sealed, consent.evidence)
+            if again:
+                raise ConsentRequired(
+                    f"{subject.name!r} withdrew the consent to {purpose!r} in collection "
+                    f"{collection.name!r}: it was withdrawn at {_iso(moment(withdrawn))}; record a "
+                    "new one with what was given since (given=...)"
+                )
+
+
+def _rests_on(change: Change, subject: Known, sealed: bytes, evidence: str | EvidenceFile) -> bool:
+    data_key = change.find_keys([subject.id])[subject.id]
+    return open_evidence(data_key, sealed) == evidence
+
+
 def _require_begun(consent: Consent, now: int) -> None:
     if consent.valid_from is not None and microseconds(consent.valid_from) > now:
         raise ConsentRequired(f"the consent begins only at {_iso(consent.valid_from)}")
@@ -352,6 +411,7 @@ def _on_record(
             select(_CONSENT.subject_key, _CONSENT.key, _PURPOSE.purpose, _CONSENT.evidence)
             .join(schema.consent_purposes)
             .where(_CONSENT.subject_key.in_([subject.key for subject in batch]), *conditions)
+            .order_by(_CONSENT.key)
         )
         agreed: dict[tuple[int, int, bytes], set[str]] = {}
         for subject_key, key, name, evidence in rows:

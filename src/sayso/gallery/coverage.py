@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
 from sayso.gallery import schema
 from sayso.gallery.batches import IN_LIST, batches, driver_rows
@@ -91,24 +91,26 @@ def covered(
     return frozenset(found)
 
 
-def covered_query(purpose: str, now: int) -> Select[tuple[int]]:
-    """Select the keys of the subjects who may be shown for the purpose at that time."""
+def is_covered(subject_key: ColumnElement[int], purpose: str, now: int) -> ColumnElement[bool]:
+    """Say of a column of subject keys that they may be shown for the purpose at that time."""
     return (
-        select(_CONSENT.subject_key)
+        select(_CONSENT.key)
         .join(schema.consent_purposes)
-        .where(_PURPOSE.purpose == purpose, live(now))
+        .where(_CONSENT.subject_key == subject_key, _PURPOSE.purpose == purpose, live(now))
+        .exists()
     )
 
 
 def counts(connection: Connection, collection_key: int, purpose: str, now: int) -> tuple[int, int]:
     """Return how many subjects, and how many faces, may be shown for the purpose at that time."""
     subject, face = schema.subjects.c, schema.faces.c
-    shown = covered_query(purpose, now)
     found = [
         connection.execute(
-            select(func.count()).where(table.collection_key == collection_key, key.in_(shown))
+            select(func.count())
+            .select_from(table)
+            .where(table.c.collection_key == collection_key, is_covered(key, purpose, now))
         ).scalar_one()
-        for table, key in ((subject, subject.key), (face, face.subject_key))
+        for table, key in ((schema.subjects, subject.key), (schema.faces, face.subject_key))
     ]
     return found[0], found[1]
 

@@ -7,19 +7,39 @@ commit: it destroys the data keys, and empties the write-ahead log.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+)
 
 from sayso.gallery import schema
 from sayso.gallery.batches import IN_LIST, batches
 from sayso.gallery.collections import Pinned
+from sayso.gallery.coverage import standing
 from sayso.gallery.store import Change
 from sayso.gallery.times import moment
 from sayso.gallery.types import Reason, Tombstone
 
 _SUBJECT = schema.subjects.c
 _TOMBSTONE = schema.tombstones.c
+
+
+@dataclass(frozen=True, slots=True)
+class FacesGone:
+    """So many ``faces`` of a subject that went with their consent; ``subject`` is the id."""
+
+    collection: str
+    subject: str
+    faces: int
 
 
 def erase_subjects(
@@ -46,6 +66,36 @@ def delete_collection(change: Change, collection: Pinned) -> tuple[Tombstone, ..
     return tuple(erased)
 
 
+def erase_faces(
+    change: Change, *, since: int | None = None, subject_key: int | None = None
+) -> tuple[FacesGone, ...]:
+    """Erase every face whose own consent stands for no purpose any more; return whose they were.
+
+    A face lives as long as the consent that it was enrolled on, whatever else the subject agreed
+    to. Only of consents that ended after ``since``, where it is given; only of one subject.
+    """
+    execute, face = change.connection.execute, schema.faces.c
+    gone = face.key.in_(_unfounded(change.now, since, subject_key))
+    query = (
+        select(schema.collections.c.name, _SUBJECT.id, func.count())
+        .select_from(schema.faces)
+        .join(schema.subjects, _SUBJECT.key == face.subject_key)
+        .join(schema.collections, schema.collections.c.key == face.collection_key)
+        .where(gone)
+        .group_by(schema.collections.c.name, _SUBJECT.id)
+    )
+    found = tuple(FacesGone(*row) for row in execute(query))
+    if found:
+        _remove_faces(change, gone)
+        change.stripped.extend(each.subject for each in found)
+    return found
+
+
+def faces_ended(connection: Connection, since: int, now: int) -> bool:
+    """Tell whether there are faces whose consent ended after ``since``, up to now."""
+    return connection.execute(_unfounded(now, since, None).limit(1)).first() is not None
+
+
 def tombstones(connection: Connection, collection: str) -> tuple[Tombstone, ...]:
     """Return what is left of those who were erased from the collection, the latest first."""
     rows = connection.execute(
@@ -54,6 +104,14 @@ def tombstones(connection: Connection, collection: str) -> tuple[Tombstone, ...]
         .order_by(_TOMBSTONE.erased.desc(), _TOMBSTONE.id)
     )
     return tuple(map(_tombstone, rows))
+
+
+def is_tombstone(connection: Connection, collection: str, subject: str) -> bool:
+    """Tell whether the id is that of somebody who was erased from the collection."""
+    query = select(_TOMBSTONE.id).where(
+        _TOMBSTONE.id == subject, _TOMBSTONE.collection == collection
+    )
+    return connection.execute(query).first() is not None
 
 
 def _tombstone(row: Any) -> Tombstone:
@@ -94,15 +152,7 @@ def _erase(
             ).where(which),
         )
     )
-    execute(
-        insert(schema.removals).from_select(
-            ["face_key", "collection_key", "sequence"],
-            select(face.key, face.collection_key, literal(change.sequence)).where(
-                face.subject_key.in_(people)
-            ),
-        )
-    )
-    execute(delete(schema.faces).where(face.subject_key.in_(people)))
+    _remove_faces(change, face.subject_key.in_(people))
     execute(delete(schema.consent_purposes).where(purpose.consent_key.in_(their_consents)))
     execute(delete(schema.consents).where(consent.subject_key.in_(people)))
     execute(delete(schema.subjects).where(which))
@@ -112,3 +162,33 @@ def _erase(
         rows = execute(select(schema.tombstones).where(_TOMBSTONE.id.in_(batch)))
         found.extend(map(_tombstone, rows))
     return found
+
+
+def _unfounded(now: int, since: int | None, subject_key: int | None) -> Select[tuple[int]]:
+    """Select the keys of faces whose own consent stands for no purpose at that time."""
+    face, consent, purpose = schema.faces.c, schema.consents.c, schema.consent_purposes.c
+    stands = (
+        select(purpose.consent_key)
+        .where(purpose.consent_key == face.consent_key, standing(now))
+        .exists()
+    )
+    query = select(face.key).where(~stands)
+    if since is not None:
+        ended = select(purpose.consent_key).where(purpose.ends > since, purpose.ends <= now)
+        query = query.where(face.consent_key.in_(ended))
+    if subject_key is not None:
+        theirs = select(consent.key).where(consent.subject_key == subject_key)
+        query = query.where(face.consent_key.in_(theirs))
+    return query
+
+
+def _remove_faces(change: Change, which: ColumnElement[bool]) -> None:
+    """Take faces out of the store, and tell the caches of every process."""
+    face = schema.faces.c
+    change.connection.execute(
+        insert(schema.removals).from_select(
+            ["face_key", "collection_key", "sequence"],
+            select(face.key, face.collection_key, literal(change.sequence)).where(which),
+        )
+    )
+    change.connection.execute(delete(schema.faces).where(which))

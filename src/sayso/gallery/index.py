@@ -125,13 +125,16 @@ class Index:
         with self._store.read() as connection:
             state = current_state(connection)
         if state != self._refreshed:
+            self._refreshed = state  # first: what cannot be read is not tried over and over
             self.refresh()
-            self._refreshed = state
 
     def close(self) -> None:
-        """Drop every cache."""
+        """Overwrite the templates in memory, and drop every cache."""
         with self._lock:
-            self._caches = {}
+            caches, self._caches = list(self._caches.values()), {}
+        for cache in caches:
+            with cache.lock:
+                cache.wipe()
 
     def _shown(
         self, connection: Connection, found: list[list[Found]], purpose: str, now: int

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from sayso.errors import StoreUnavailable
 from sayso.gallery import schema
+from sayso.gallery.batches import ROWS, batches
 from sayso.gallery.faces import check_erased
 from sayso.gallery.store import FILE, Clock, Store, needs_keyring, utc_now
 from sayso.keyring.store import Keyring
 from sayso.settings import Settings
+from sayso.sqlite import raw_connection
 
 
 def open_gallery(
@@ -23,8 +27,8 @@ def open_gallery(
 ) -> tuple[Store, Keyring]:
     """Open a gallery, or make an empty one with a keyring where there is neither.
 
-    Raises StoreUnavailable, also for a gallery without its keyring and a keyring without its
-    gallery, and KeyringError.
+    Raises StoreUnavailable, also for a gallery without its keyring, a keyring without its gallery,
+    and a gallery in which something stands that the keyring knows to have ended; and KeyringError.
     """
     keyring = Keyring(
         settings.keyring_dir or folder,
@@ -45,6 +49,7 @@ def open_gallery(
         raise
     try:
         _check_keys(store, keyring)
+        _check_endings(store, keyring)
         store.settle_pending()
     except BaseException:
         store.close()
@@ -63,3 +68,42 @@ def _check_keys(store: Store, keyring: Keyring) -> None:
         ids = set(connection.execute(select(subject.id)).scalars())
         erased = set(connection.execute(select(schema.pending_endings.c.id)).scalars())
     check_erased(keyring, ids - set(keyring.find(ids)) - erased)
+
+
+#: Both take a JSON array. SQLite looks each of its values up by an index.
+_STANDING_CONSENT = """
+    SELECT 1 FROM json_each(?) AS ended
+    JOIN consents ON consents.id = substr(ended.value, 1, 36)
+    JOIN consent_purposes ON consent_purposes.consent_key = consents.key
+        AND consent_purposes.purpose = substr(ended.value, 38)
+    WHERE consent_purposes.withdrawn IS NULL LIMIT 1
+"""
+_STANDING_KEY = """
+    SELECT 1 FROM json_each(?) AS ended JOIN access_keys ON access_keys.id = ended.value
+    WHERE access_keys.revoked IS NULL LIMIT 1
+"""
+
+
+def _check_endings(store: Store, keyring: Keyring) -> None:
+    """Raise StoreUnavailable when something stands that ended: this is an old copy of the gallery.
+
+    Whoever restores a backup by copying it there would undo withdrawals and revocations.
+    """
+    # Before the gallery is read: what ends meanwhile ends there first.
+    withdrawn, revoked = keyring.ended("withdrawal"), keyring.ended("access-key")
+    with store.read() as connection:
+        if _any(connection, _STANDING_CONSENT, list(withdrawn)):
+            what = "a consent that was withdrawn stands in it"
+        elif _any(connection, _STANDING_KEY, list(revoked)):
+            what = "an access key that was revoked is live in it"
+        else:
+            return
+    raise StoreUnavailable(
+        f"{FILE} is older than its keyring, or was edited: {what}; move it away, and whatever lies "
+        "beside it under that name, and restore a backup (sayso restore)"
+    )
+
+
+def _any(connection: Connection, query: str, ended: Sequence[str]) -> bool:
+    raw = raw_connection(connection)
+    return any(raw.execute(query, (json.dumps(each),)).fetchone() for each in batches(ended, ROWS))

@@ -5,8 +5,9 @@ Information Privacy Act, 740 ILCS 14/15(a): when the purpose is met, or within t
 last interaction, whichever is first. No rule can be longer.
 
 A collection that declares no purpose takes any: the first consent to one declares it, with a notice
-and a rule of ours. Once one was declared on purpose, others are refused, so that a slip of the pen
-does not become a purpose that nobody searches for.
+and a rule of ours. Once one was declared on purpose, all others are refused, so that a slip of the
+pen does not become a purpose that nobody searches for: those, too, that only a consent had declared
+before. The consents that were given to them stay.
 """
 
 from __future__ import annotations
@@ -69,8 +70,9 @@ def declare(
 ) -> Purpose:
     """Declare a purpose, or declare it anew with another notice or rule.
 
-    A stricter rule binds the consents that were given, too; a looser one does not lengthen them.
-    Raises InvalidName, or GalleryError for a notice or a number of days that cannot be.
+    A stricter rule binds the consents that were given, too, also when they come back from a backup;
+    a looser one does not lengthen them. Raises InvalidName, or GalleryError for a notice or a
+    number of days that cannot be.
     """
     check_purpose(name)
     _check(notice, max_days, idle_days)
@@ -92,7 +94,10 @@ def declare(
         change.connection.execute(
             update(_TABLE).where(_TABLE.c.key == key).values(values | {"notice": version})
         )
-        _tighten(change, collection, name, max_days, idle_days)
+        tighten(change, collection.key, name, max_days, idle_days)
+        if _is_stricter(found, max_days, idle_days):
+            most = "-" if max_days is None else max_days
+            change.end("rule", [f"{found.id}/{most}/{idle_days}/{change.now}"])
     if found is None or version != found.notice:
         change.connection.execute(
             insert(schema.notices).values(
@@ -113,8 +118,9 @@ def rules(
     declared: list[Purpose] = []
     for name in names:
         row = _row(change.connection, collection, name)
+        if row is None or row.by_default:
+            _require_open(change.connection, collection, name, by_default=row is not None)
         if row is None:
-            _require_open(change.connection, collection, name)
             declared.append(
                 declare(
                     change,
@@ -196,11 +202,27 @@ def _check(notice: str, max_days: int | None, idle_days: int) -> None:
         )
 
 
-def _tighten(
-    change: Change, collection: Pinned, name: str, max_days: int | None, idle_days: int
+def _is_stricter(row: Any, max_days: int | None, idle_days: int) -> bool:
+    """Tell whether a rule is, in any way, stricter than the one that a purpose has."""
+    shorter = max_days is not None and (row.max_days is None or max_days < row.max_days)
+    return shorter or idle_days < int(row.idle_days)
+
+
+def tighten(
+    change: Change,
+    collection_key: int,
+    name: str,
+    max_days: int | None,
+    idle_days: int,
+    *,
+    recorded_by: int | None = None,
 ) -> None:
-    """Apply a rule to the consents that stand, where it is stricter than theirs."""
+    """Apply a rule to the consents that stand, where it is stricter than theirs.
+
+    Only to those recorded up to the time ``recorded_by``, if there is one.
+    """
     consent = schema.consents.c
+    until = change.now if recorded_by is None else recorded_by
     rows = change.connection.execute(
         select(
             _AGREED.consent_key,
@@ -211,9 +233,10 @@ def _tighten(
         )
         .join(schema.consents)
         .where(
-            _AGREED.collection_key == collection.key,
+            _AGREED.collection_key == collection_key,
             _AGREED.purpose == name,
             _AGREED.ends > change.now,
+            consent.recorded <= until,
         )
     ).all()
     for key, latest, idle, given, interaction in rows:
@@ -245,13 +268,22 @@ def end(latest: int | None, last_interaction: int, idle: int) -> int:
     return idle_end if latest is None else min(latest, idle_end)
 
 
-def _require_open(connection: Connection, collection: Pinned, name: str) -> None:
+def _require_open(
+    connection: Connection, collection: Pinned, name: str, *, by_default: bool
+) -> None:
+    """Raise PurposeNotDeclared if the collection has purposes that were declared on purpose."""
     names = connection.execute(
         select(_TABLE.c.name)
         .where(_TABLE.c.collection_key == collection.key, _TABLE.c.by_default == 0)
         .order_by(_TABLE.c.name)
     )
     declared = list(names.scalars())
+    if declared and by_default:
+        raise PurposeNotDeclared(
+            f"the purpose {name!r} of collection {collection.name!r} was only declared by a "
+            f"consent, and others were on purpose since ({', '.join(declared)}): declare it, too "
+            "(sayso purposes declare), to go on"
+        )
     if declared:
         raise _not_declared(collection, name, declared)
 

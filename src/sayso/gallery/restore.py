@@ -31,7 +31,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 
 from sayso.errors import BackupError
-from sayso.gallery import backup, erasure, schema
+from sayso.gallery import backup, erasure, purposes, schema
 from sayso.gallery.batches import IN_LIST, ROWS, batches
 from sayso.gallery.collections import by_key
 from sayso.gallery.store import Change
@@ -103,9 +103,9 @@ class _Gone:
 def replace(change: Change, source: Source) -> LeftOut:
     """Put what a backup holds in the place of all that the gallery holds.
 
-    Whoever was erased since is left out. What was withdrawn, revoked or met since is so again;
-    ``erase_withdrawn`` is to follow. Raises BackupError when the backup's log is not the beginning
-    of the gallery's.
+    Whoever was erased since is left out. What was withdrawn, revoked, met or bound by a stricter
+    rule since is so again; ``erase_withdrawn`` is to follow. Raises BackupError when the backup's
+    log is not the beginning of the gallery's.
     """
     try:
         _settle_log(change, source)
@@ -325,7 +325,7 @@ def _tombstone(*, created: int, erased: int, **rest: Any) -> Tombstone:
 
 
 def _honour(change: Change, source: Source) -> None:
-    """End anew what ended since the backup was made: withdrawals, access keys, purposes met."""
+    """End anew what ended since: consents withdrawn, access keys, purposes met, looser rules."""
     execute = change.connection.execute
     withdrawals = [
         {"at": at, "id": consent, "name": purpose}
@@ -343,13 +343,15 @@ def _honour(change: Change, source: Source) -> None:
     if revoked:
         execute(
             text(
-                "UPDATE access_keys SET revoked = :at, secret = NULL "
+                "UPDATE access_keys SET revoked = :at, secret = NULL, attestation = NULL "
                 "WHERE id = :id AND revoked IS NULL"
             ),
             revoked,
         )
     for (purpose, _, _), at in _split(_ended(change, "purpose")):
         _meet(change, source, purpose, at)
+    for rule, at in _ended(change, "rule").items():
+        _tighten(change, source, rule, at)
 
 
 def _split(ended: dict[str, int]) -> Iterator[tuple[tuple[str, str, str], int]]:
@@ -359,9 +361,7 @@ def _split(ended: dict[str, int]) -> Iterator[tuple[tuple[str, str, str], int]]:
 
 def _meet(change: Change, source: Source, purpose: str, at: int) -> None:
     """End the consents to a purpose that were on record when it was met."""
-    found = change.connection.execute(
-        select(_PURPOSE.key, _PURPOSE.collection_key, _PURPOSE.name).where(_PURPOSE.id == purpose)
-    ).first()
+    found = _purpose(change, purpose)
     if found is None:
         return
     before = select(_CONSENT.key).where(_CONSENT.recorded <= at)
@@ -380,3 +380,28 @@ def _meet(change: Change, source: Source, purpose: str, at: int) -> None:
         change.connection.execute(
             update(schema.purposes).where(_PURPOSE.key == found.key).values(met=at)
         )
+
+
+def _tighten(change: Change, source: Source, rule: str, at: int) -> None:
+    """Bind the consents to a purpose that were on record when its rule became stricter."""
+    purpose, most, idle, _ = rule.split("/")
+    found = _purpose(change, purpose)
+    if found is None:
+        return
+    max_days, idle_days = None if most == "-" else int(most), int(idle)
+    purposes.tighten(change, found.collection_key, found.name, max_days, idle_days, recorded_by=at)
+    # One that was made looser again before the backup was made has the rule of the backup. Whether
+    # one was after it, nobody knows any more: the stricter rule is the safe one.
+    if at >= source.time:
+        most_days = [days for days in (max_days, found.max_days) if days is not None]
+        change.connection.execute(
+            update(schema.purposes)
+            .where(_PURPOSE.key == found.key)
+            .values(
+                max_days=min(most_days, default=None), idle_days=min(idle_days, found.idle_days)
+            )
+        )
+
+
+def _purpose(change: Change, purpose: str) -> Any:
+    return change.connection.execute(select(schema.purposes).where(_PURPOSE.id == purpose)).first()

@@ -231,8 +231,9 @@ access_keys = Table(
     Column("purpose", String(64), nullable=False),
     Column("actions", Text, nullable=False),  # JSON array of names
     Column("collections", Text),  # JSON array of names; every one where there is none
-    Column("attestation", Text),
-    Column("secret", LargeBinary),  # sealed under the keyring's key for secrets; none when revoked
+    # Both sealed under the keyring's key for secrets; none when revoked.
+    Column("attestation", LargeBinary),
+    Column("secret", LargeBinary),
     Column("created", BigInteger, nullable=False),
     Column("created_by", String(255), nullable=False),
     Column("expires", BigInteger),

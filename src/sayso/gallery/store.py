@@ -59,7 +59,8 @@ class Change:
     """A write transaction: its connection, its number in the sequence of changes, and its time.
 
     ``now`` is in microseconds since 1970, UTC. ``new_keys`` are those of subjects that the change
-    makes: they are kept when it is done. ``endings`` lists what it has ended.
+    makes: they are kept when it is done. ``endings`` lists what it has ended, ``stripped`` the
+    ids of subjects who lost faces by it.
     """
 
     connection: Connection
@@ -68,6 +69,7 @@ class Change:
     keyring: Keyring
     new_keys: dict[str, DataKey] = field(default_factory=dict)
     endings: list[Ending] = field(default_factory=list)
+    stripped: list[str] = field(default_factory=list)
 
     def find_keys(self, subjects: Iterable[str]) -> dict[str, DataKey]:
         """Return the data keys of subjects, also of those that this change makes."""
@@ -112,7 +114,7 @@ class Store:
         self._engine = sqlite_engine(self._path, busy_timeout)
         try:
             revision = self._revision() if found else None
-            if revision != schema.REVISION:
+            if revision != schema.REVISION or self._unscrubbed():
                 self._prepare(folder / _LOCK)
         except BaseException:
             self.close()
@@ -169,14 +171,19 @@ class Store:
     def settle(self) -> None:
         """End in the keyring whatever has ended here, and take it out of the files.
 
-        Data keys are destroyed, and the write-ahead log is emptied.
+        Data keys are destroyed, and the write-ahead logs are emptied. Where somebody who reads
+        just then keeps that from being done, what ended stays pending: whichever process looks
+        next does the rest.
         """
         pending = schema.pending_endings.c
         with self.read() as connection:
             rows = connection.execute(select(pending.kind, pending.id, pending.at)).all()
         endings = [Ending(kind, each, at) for kind, each, at in rows]
-        if endings:
-            self.keyring.end(endings)
+        if not endings:
+            self.scrub()
+            return
+        gone = self.keyring.end(endings)
+        if self.scrub() and gone:
             with self.write() as change:
                 change.connection.execute(
                     delete(schema.pending_endings).where(
@@ -184,7 +191,7 @@ class Store:
                     ),
                     [{"ended_kind": each.kind, "ended_id": each.id} for each in endings],
                 )
-        self.scrub()
+            self.scrub()
 
     def scrub(self) -> bool:
         """Move the write-ahead log into the database and empty it, after an erasure.
@@ -216,12 +223,13 @@ class Store:
                 # Another process may have done it while this one waited.
                 if not self._path.exists():
                     self._create(lambda c: migrations.upgrade(c, None, self.keyring))
-                elif (revision := self._revision()) != schema.REVISION:
+                    return
+                if (revision := self._revision()) != schema.REVISION:
                     self._migrate(
                         self._engine, lambda c: migrations.upgrade(c, revision, self.keyring)
                     )
-                    if revision == _PLAIN_REVISION:
-                        self._compact()
+                if self._unscrubbed():
+                    self._compact()
         except Timeout:
             raise self._unavailable(
                 f"another process has been preparing it for {_OPENING_TIMEOUT:g} s"
@@ -229,11 +237,21 @@ class Store:
         except OSError as error:
             raise self._unavailable(error.strerror or "it cannot be written") from error
 
+    def _unscrubbed(self) -> bool:
+        """Tell whether what a migration sealed may still be in the clear in the files."""
+        with self.read() as connection:
+            return bool(connection.execute(text("PRAGMA user_version")).scalar())
+
     def _compact(self) -> None:
-        """Write the database anew, so that nothing of what it held before is left in the file."""
+        """Write the database anew, so that nothing of what it held before is left in the file.
+
+        Only then is the mark taken off that the migration has left; see its revision 0002.
+        """
         with self._translated(), self._engine.connect() as connection:
             raw_connection(connection).execute("VACUUM")
-        self.scrub()
+        if self.scrub():
+            with self._translated(), self._engine.connect() as connection:
+                raw_connection(connection).execute("PRAGMA user_version = 0")
 
     def _create(self, upgrade: Callable[[Connection], None]) -> None:
         """Make the database under another name; it takes its own only when complete."""

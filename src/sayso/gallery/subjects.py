@@ -114,7 +114,7 @@ def describe_all(
             )
         )
     if purpose is not None:
-        query = query.where(_TABLE.c.key.in_(coverage.covered_query(purpose, now)))
+        query = query.where(coverage.is_covered(_TABLE.c.key, purpose, now))
     rows = connection.execute(query).all()
     return tuple(
         subject
@@ -136,13 +136,13 @@ def names(connection: Connection, find_keys: FindKeys, keys: Iterable[int]) -> d
     return found
 
 
-def ids(connection: Connection, keys: Iterable[int]) -> list[str]:
+def ids(connection: Connection, keys: Iterable[int]) -> dict[int, str]:
     """Return the ids of those subjects, by key, that are still there."""
-    return [
-        each
-        for batch in batches(keys, IN_LIST)
-        for each in connection.execute(select(_TABLE.c.id).where(_TABLE.c.key.in_(batch))).scalars()
-    ]
+    found: dict[int, str] = {}
+    for batch in batches(keys, IN_LIST):
+        rows = connection.execute(select(_TABLE.c.key, _TABLE.c.id).where(_TABLE.c.key.in_(batch)))
+        found.update((key, identity) for key, identity in rows)
+    return found
 
 
 def not_found(collection: Pinned, name: str) -> SubjectNotFound:

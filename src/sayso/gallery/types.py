@@ -150,7 +150,8 @@ class AccessKey:
     """Leave to call: who by it, for which one purpose, what they may do, where and until when.
 
     ``collections`` is None for all of them. ``attestation`` is the operator's statement of how
-    consent is collected before an enrolment by this key; it then serves as evidence.
+    consent is collected before an enrolment by this key; it then serves as evidence. None where
+    there is none, and once the key is revoked.
     """
 
     id: str

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Select
 from sqlalchemy.exc import DBAPIError, NoResultFound
 
-from sayso.durable import sync_folder
+from sayso.durable import leftover_prefix, sweep_leftovers, sync_folder
 from sayso.errors import KeyringError, KeyringUnavailable
 from sayso.keyring import schema
 from sayso.sqlite import WRITING, raw_connection, sqlite_engine, truncate_log
@@ -64,14 +64,18 @@ class Database:
             raise self.unavailable(error.strerror or "the folder cannot be used") from error
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other processes, and threads, from creating or rotating meanwhile."""
-        lock = FileLock(self._lock, timeout=self._timeout, mode=0o600)
+    def locked(self, timeout: float | None = None) -> Iterator[None]:
+        """Keep other processes, and threads, from creating, rotating or copying meanwhile.
+
+        Waits ``timeout`` seconds for them; unless given, as long as a writer waits for others.
+        """
+        timeout = self._timeout if timeout is None else timeout
+        lock = FileLock(self._lock, timeout=timeout, mode=0o600)
         try:
             lock.acquire()
         except Timeout:
             raise self.unavailable(
-                f"another process has been preparing it for {self._timeout:g} s"
+                f"another process has been preparing it for {timeout:g} s"
             ) from None
         except OSError as error:
             raise self.unavailable(error.strerror or "it cannot be written") from error
@@ -174,22 +178,28 @@ class Database:
                 raise KeyringError(
                     f"{shown} is a database in use; name another file for the copy of the keyring"
                 )
-            # An empty file is what VACUUM INTO accepts, and this one is its owner's alone.
-            descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.new-", dir=target.parent)
-            os.close(descriptor)
-            new = Path(name)
-            try:
-                with self._translated(), self._engine.connect() as connection:
-                    raw_connection(connection).execute("VACUUM INTO ?", (name,))
-                _finish(new)
-                new.rename(target)
-                sync_folder(target.parent)
-            finally:
-                _remove(new)
+            with self.locked():
+                # Of one that was killed: it may have the key of somebody who was erased since.
+                sweep_leftovers(target)
+                self._copy(target)
         except OSError as error:
             raise KeyringUnavailable(
                 f"the copy of the keyring cannot be written to {shown}: {error.strerror or error}"
             ) from error
+
+    def _copy(self, target: Path) -> None:
+        # An empty file is what VACUUM INTO accepts, and this one is its owner's alone.
+        descriptor, name = tempfile.mkstemp(prefix=leftover_prefix(target), dir=target.parent)
+        os.close(descriptor)
+        new = Path(name)
+        try:
+            with self._translated(), self._engine.connect() as connection:
+                raw_connection(connection).execute("VACUUM INTO ?", (name,))
+            _finish(new)
+            new.rename(target)
+            sync_folder(target.parent)
+        finally:
+            _remove(new)
 
     def unavailable(self, reason: str) -> KeyringUnavailable:
         """Return the error that says why the keyring cannot be used."""

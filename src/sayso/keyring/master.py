@@ -25,7 +25,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from sayso.durable import sync_folder
+from sayso.durable import leftover_prefix, sweep_leftovers, sync_folder
 from sayso.errors import KeyringUnavailable, MasterKeyMissing, MasterKeyWrong
 from sayso.keyring.sealing import KEY_BYTES, seal, unseal
 
@@ -156,13 +156,41 @@ class KeyFile:
             before = target.stat()
             if not before.st_mode & stat.S_IWUSR:
                 raise self._fixed("it is read-only")
-            for leftover in target.parent.glob(f"{_prefix(target)}*"):
-                leftover.unlink()  # of one that was killed, with keys in it
+            sweep_leftovers(target)  # of one that was killed, with keys in them
             with _written(target, keys, like=before) as new:
                 new.rename(target)
             sync_folder(target.parent)
         except OSError as error:
             raise self._fixed(error.strerror or str(error)) from error
+
+    def untidy(self) -> bool:
+        """Tell whether there are keys in or beside the file that may be those of a rotation."""
+        try:
+            target = self.path.resolve()
+            prefix = leftover_prefix(target)
+            beside = any(each.name.startswith(prefix) for each in target.parent.iterdir())
+        except (OSError, RuntimeError):  # it may be readable in a folder that is not
+            beside = False
+        return beside or len(self.read()) > 1
+
+    def tidy(self, fingerprint: str) -> None:
+        """Remove the keys that a rotation that was killed has left in and beside the file.
+
+        ``fingerprint`` is of the key in use; nobody may be rotating meanwhile. If that key is not
+        the first one, the rotation did not get as far as using its new one, and both are left for
+        the next to replace. What cannot be removed is left with a warning.
+        """
+        try:
+            sweep_leftovers(self.path.resolve())
+        except (OSError, RuntimeError) as error:
+            reason = getattr(error, "strerror", None) or "its folder cannot be used"
+            _log.warning("master keys of before may be left beside %s: %s", self.shown, reason)
+        current, *others = self.read()
+        if others and current.fingerprint == fingerprint:
+            try:
+                self.replace([current])
+            except KeyringUnavailable as error:
+                _log.warning("an old master key is still in its file, too: %s", error)
 
     def _parsed(self, content: bytes) -> tuple[MasterKey, ...]:
         if len(content) > _LARGEST:
@@ -207,16 +235,12 @@ def _key_of(line: bytes) -> MasterKey | None:
     return key if (tag, fingerprint) == (_TAG, key.fingerprint) else None
 
 
-def _prefix(path: Path) -> str:
-    return f".{path.name}.new-"
-
-
 @contextlib.contextmanager
 def _written(
     path: Path, keys: Sequence[MasterKey], like: os.stat_result | None = None
 ) -> Iterator[Path]:
     """Give a complete, synced file beside ``path``, with the owner and mode of ``like``."""
-    descriptor, name = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)  # mode 0600
+    descriptor, name = tempfile.mkstemp(prefix=leftover_prefix(path), dir=path.parent)  # mode 0600
     new = Path(name)
     try:
         with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 - it is open already

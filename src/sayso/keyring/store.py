@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 _KEY_FILE = "master.key"
 _ATTEMPTS = 5
 
-Kind = Literal["subject", "withdrawal", "access-key", "purpose"]
+Kind = Literal["subject", "withdrawal", "access-key", "purpose", "rule"]
 T = TypeVar("T")
 
 
@@ -93,6 +93,7 @@ class Keyring:
             self._file.warn()
             self._system = self._using_master(self._database.read, wraps.system_keys)
             self._scrub()  # whoever was here before may have been killed before doing it
+            self._tidy()
         except BaseException:
             self.close()
             raise
@@ -142,6 +143,8 @@ class Keyring:
         self._using_master(
             self._database.write, lambda connection, master: wraps.keep(connection, master, raw)
         )
+        if self._unscrubbed:
+            self._scrub()
 
     def find(self, subjects: Iterable[str]) -> dict[str, DataKey]:
         """Return the keys of those subjects that have one, by the subject's id.
@@ -153,11 +156,12 @@ class Keyring:
             self._database.read, lambda connection, master: wraps.find(connection, master, asked)
         )
 
-    def end(self, endings: Sequence[Ending]) -> None:
+    def end(self, endings: Sequence[Ending]) -> bool:
         """Remember endings, and destroy the keys of the subjects among them; all or none of it.
 
-        What ended before keeps its time. Nothing of a destroyed key stays in the files, unless
-        another process reads at that moment: then it goes with the next change or opening.
+        What ended before keeps its time. Returns True when nothing of a destroyed key is left in
+        the files. False where another process reads at that moment: then it goes with the next
+        change or opening, or when this is asked again.
         """
         rows = [{"kind": e.kind, "id": _canonical(e), "at": e.at} for e in endings]
         gone = [{"gone": wraps.subject_bytes(e.id)} for e in endings if e.kind == "subject"]
@@ -169,6 +173,7 @@ class Keyring:
                 connection.execute(delete(table).where(table.c.subject == bindparam("gone")), gone)
         if gone or self._unscrubbed:
             self._scrub()
+        return not self._unscrubbed
 
     def ended(self, kind: Kind) -> dict[str, int]:
         """Return what of that kind ended: when, by its id."""
@@ -288,6 +293,15 @@ class Keyring:
             masters = {key.fingerprint: key for key in self._file.read()}
             self._masters = masters
         return masters.get(fingerprint)
+
+    def _tidy(self) -> None:
+        """Remove the master keys that a rotation that was killed has left, unless one goes on."""
+        if self._file.untidy():
+            with (
+                contextlib.suppress(KeyringUnavailable),
+                self._database.locked(timeout=0),
+            ):
+                self._file.tidy(self.fingerprint)
 
     def _forget_old(self, new: MasterKey) -> None:
         """Take the old master key out of the key file, after a rotation."""

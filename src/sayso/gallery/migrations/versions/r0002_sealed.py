@@ -7,7 +7,8 @@ whatever later code writes.
 After the migration has been committed, the old rows may still be in the files: in the write-ahead
 log, and in free pages of the database where ``secure_delete`` was off. Whoever ran it on a gallery
 with subjects must ``VACUUM`` and then truncate the log (``PRAGMA wal_checkpoint(TRUNCATE)``),
-neither of which can be done inside the transaction.
+neither of which can be done inside the transaction. That it is still to be done is in the database:
+its ``user_version`` is 1 until then.
 
 A migration that does not get as far as its commit leaves keys in the keyring, and a gallery at
 0001. The next one finds those keys and uses them.
@@ -36,6 +37,7 @@ depends_on = None
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _ROWS = 10_000
 _IDLE_DAYS = 1095
+_UNSCRUBBED = 1
 _MICROSECOND = timedelta(microseconds=1)
 _NOTICE = "Before version 0.2 no notice was recorded for this purpose."
 
@@ -57,7 +59,8 @@ def upgrade() -> None:
     context = op.get_context()
     attributes = context.config.attributes if context.config is not None else {}
     keyring: Keyring | None = attributes.get("keyring")
-    if keyring is None and connection.scalar(sa.text("SELECT 1 FROM subjects LIMIT 1")):
+    plain = connection.scalar(sa.text("SELECT 1 FROM subjects LIMIT 1")) is not None
+    if plain and keyring is None:
         raise KeyringUnavailable(
             "the gallery holds subjects that are not sealed yet, and no keyring was given to seal "
             "them with; open it together with its keyring"
@@ -87,6 +90,8 @@ def upgrade() -> None:
     _declare_purposes(connection, purposes, notices)
     for table in reversed(_REPLACED):
         op.drop_table(f"{table}_0001")
+    if plain:
+        connection.execute(sa.text(f"PRAGMA user_version = {_UNSCRUBBED}"))
 
 
 def _create_state() -> None:
@@ -278,7 +283,7 @@ def _create_access() -> None:
         sa.Column("purpose", sa.String(64), nullable=False),
         sa.Column("actions", sa.Text(), nullable=False),
         sa.Column("collections", sa.Text()),
-        sa.Column("attestation", sa.Text()),
+        sa.Column("attestation", sa.LargeBinary()),
         sa.Column("secret", sa.LargeBinary()),
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.Column("created_by", sa.String(255), nullable=False),
@@ -380,7 +385,8 @@ def _seal_consents(connection: sa.Connection, keyring: Keyring, consents: sa.Tab
         keys = keyring.find({row["subject"] for row in rows})
         for row in rows:
             row["evidence"] = _sealed_evidence(keys[row.pop("subject")], row)
-            row["last_interaction"] = row["recorded"]
+            # Nobody recorded one since, however much later the consent was put on record.
+            row["last_interaction"] = row["given"]
         connection.execute(consents.insert(), rows)
 
 
