@@ -109,7 +109,8 @@ class Person:
         return len(self.enrolled)
 
     def drop_faces(self, now: datetime) -> None:
-        self.enrolled = [given for given in self.enrolled if given.standing(now)]
+        standing = self.standing(now)
+        self.enrolled = [given for given in self.enrolled if standing & set(given.terms)]
         if self.pictured is not None and not self.pictured.standing(now):
             self.pictured = None
 

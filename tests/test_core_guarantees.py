@@ -173,6 +173,20 @@ def test_faces_go_with_the_consent_that_they_were_enrolled_on(tmp_path: Path) ->
         assert [entry.event for entry in told] == [FacesErased("club", identity, 1, "expired")] * 2
 
 
+def test_a_consent_that_is_renewed_keeps_the_faces(tmp_path: Path) -> None:
+    now = [START]
+    with Sayso(tmp_path, clock=lambda: now[0]) as app:
+        app.create_collection("club")
+        year = Consent([PURPOSE, "door"], "form", until=START + HOUR)
+        probes = enrol(app, ["olga"], consent=year)
+        app.add_consent("club", "olga", Consent([PURPOSE], "form 2", until=START + 2 * HOUR))
+        now[0] = START + HOUR
+        assert named(app, probes) == ["olga"]
+        now[0] = START + 2 * HOUR
+        assert named(app, probes) == [None]
+        assert _count(app, schema.faces) == 0
+
+
 @pytest.mark.parametrize(
     ("end", "left"),
     [

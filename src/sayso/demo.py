@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-import sayso
+from sayso.cli.gallery import gallery
 from sayso.cli.run import run
 
 OUT = Path("out")
@@ -40,7 +40,7 @@ def main() -> int:
         pictures = [str(group)]
     # A gallery of its own: the demonstration touches nobody's data.
     os.environ["SAYSO_DATA"] = str(OUT / "data")
-    with sayso.open() as app:
+    with gallery(make=True) as app:
         known = {collection.name for collection in app.collections()}
     if COLLECTION not in known:
         _run("collections", "create", COLLECTION)

@@ -10,10 +10,15 @@ from pathlib import Path
 
 import pytest
 
+import sayso
 from tests.cli.conftest import Cli, iso, on_terminal
 
 
 def test_collections_are_made_listed_shown_and_deleted(cli: Cli) -> None:
+    missing = cli("collections", "list")
+    assert (missing.status, missing.out) == (1, "")
+    assert "there is no gallery in" in missing.err  # a mistyped folder is not an empty gallery
+    sayso.open(os.environ["SAYSO_DATA"]).close()
     assert cli("collections", "list", "--json").document == []
     assert cli("collections", "create", "club").out == "made collection club\n"
     cli("collections", "create", "archive")
@@ -157,9 +162,11 @@ def test_what_evidence_was_taken_for_is_told(club: Cli, tmp_path: Path) -> None:
     form = tmp_path / "form.pdf"
     form.write_bytes(b"%PDF the signed form")
     add = ("consents", "add", "club", "bob", "--purpose", "door", "--evidence")
-    assert club(*add, "form 19").out.endswith("\nevidence: the text 'form 19'\n")
+    assert "\nevidence: the text 'form 19'\n" in club(*add, "form 19").out
     expected = hashlib.sha256(b"%PDF the signed form").hexdigest()
-    assert club(*add, form).out.endswith(f"\nevidence: the file form.pdf, sha256 {expected}\n")
+    recorded = club(*add, form).out
+    assert f"\nevidence: the file form.pdf, sha256 {expected}\n" in recorded
+    assert "\ndoor ends 20" in recorded
 
 
 def test_consents_begin_and_end_when_they_say(club: Cli) -> None:

@@ -10,6 +10,12 @@ from sayso.errors import UnknownKey
 from tests.cli.conftest import Cli, iso, on_terminal
 
 
+@pytest.fixture(autouse=True)
+def made(cli: Cli) -> None:
+    """There is a gallery."""
+    sayso.open(os.environ["SAYSO_DATA"]).close()
+
+
 def create(cli: Cli, *more: str) -> dict[str, object]:
     outcome = cli("keys", "create", "photo-desk", "--purpose", "door", *more, "--json")
     assert outcome.status == 0, outcome.err

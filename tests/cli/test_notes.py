@@ -31,12 +31,12 @@ def test_the_key_is_where_the_user_said(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SAYSO_KEY_FILE", "stick/my.key")
     (tmp_path / "stick").mkdir()
-    assert "a master key was made, stick/my.key: " in cli("collections", "list").err
+    assert "a master key was made, stick/my.key: " in cli("collections", "create", "c").err
     assert (tmp_path / "stick" / "my.key").exists()
     monkeypatch.setenv("SAYSO_DATA", "other")
     monkeypatch.delenv("SAYSO_KEY_FILE")
     monkeypatch.setenv("SAYSO_KEYRING_DIR", "keys")
-    assert "a master key was made, keys/master.key: " in cli("collections", "list").err
+    assert "a master key was made, keys/master.key: " in cli("collections", "create", "c").err
 
 
 def test_a_folder_that_nobody_named_is_not_told(
@@ -44,7 +44,7 @@ def test_a_folder_that_nobody_named_is_not_told(
 ) -> None:
     monkeypatch.delenv("SAYSO_DATA")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
-    err = cli("collections", "list").err
+    err = cli("collections", "create", "c").err
     assert "a master key was made, master.key in your data folder: " in err
     assert str(tmp_path) not in err
     assert list((tmp_path / "home").rglob("master.key"))
@@ -53,10 +53,10 @@ def test_a_folder_that_nobody_named_is_not_told(
 def test_a_key_that_was_there_is_not_said_to_be_made(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cli("collections", "list")
+    cli("collections", "create", "c")
     monkeypatch.setenv("SAYSO_KEY_FILE", str(tmp_path / "data" / "master.key"))
     monkeypatch.setenv("SAYSO_DATA", str(tmp_path / "second"))
-    assert cli("collections", "list").err == ""
+    assert cli("collections", "create", "c").err == ""
 
 
 def test_a_purpose_that_nobody_declared_is_told_once(cli: Cli) -> None:

@@ -83,6 +83,11 @@ class Person:
     def standing(self, now: datetime) -> set[str]:
         return {name for each in self.agreements for name in each.standing(now)}
 
+    def lost(self, now: datetime) -> list[int]:
+        """The seeds of templates that no consent to a purpose of theirs stands for."""
+        standing = self.standing(now)
+        return [seed for seed, each in self.enrolled.items() if not standing & set(each.ends)]
+
 
 @dataclass(frozen=True)
 class Stone:
@@ -225,7 +230,7 @@ class Model:
         erased = None
         if not person.standing(entry.time):
             [erased] = self._erased(told, collection, [name], "withdrawn")
-        lost = [s for s, each in person.enrolled.items() if not each.standing(entry.time)]
+        lost = person.lost(entry.time)
         if lost and erased is None:
             told.next("faces-erased", collection=collection, subject=person.id, faces=len(lost))
             for seed in lost:
@@ -313,7 +318,7 @@ class Model:
         """Take over that faces went with their consent, in whatever order of the people."""
         losing = {}
         for person in self.groups[collection].people.values():
-            lost = [s for s, each in person.enrolled.items() if not each.standing(now)]
+            lost = person.lost(now)
             if lost:
                 losing[person.id] = (person, lost)
         for _ in range(len(losing)):

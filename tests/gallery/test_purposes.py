@@ -217,7 +217,9 @@ def test_a_purpose_that_is_met_erases_whoever_agreed_to_nothing_else(timed: Says
     assert (stone.reason, stone.faces) == ("expired", 1)
     assert [subject.name for subject in timed.subjects("club")] == ["yuri"]
     assert named(timed, probes) == [None, None]
-    assert named(timed, probes, purpose="research") == [None, "yuri"]
+    # Nor is the face kept for a purpose that it was not enrolled for.
+    assert named(timed, probes, purpose="research") == [None, None]
+    assert timed.subject("club", "yuri").faces == 0
     assert {p.name: p.met for p in timed.purposes("club")} == {PURPOSE: START, "research": None}
     assert timed.purpose_met("club", PURPOSE) == ()
 

@@ -200,7 +200,7 @@ class Walk:
             self.problem(
                 None,
                 f"entry {head.number}, of the saved head, is not there: entries were removed, or "
-                "an older copy was put in the place of the log",
+                "this is an older copy of the log",
             )
 
     def _head_of(self, last: _Last) -> Head | None:

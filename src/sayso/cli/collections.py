@@ -25,7 +25,7 @@ def collections() -> None:
 @json_option
 def create(name: str, as_json: bool) -> None:
     """Make a collection."""
-    with gallery() as app:
+    with gallery(make=True) as app:
         made = app.create_collection(name)
     if as_json:
         print_json(_document(made))

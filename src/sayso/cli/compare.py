@@ -30,7 +30,7 @@ def compare(a: Path, b: Path, mode: Mode, as_json: bool) -> None:
     for path in (a, b):  # tell a missing picture before a missing model is fetched
         read_picture_file(path, limits)
     require_models()
-    with gallery() as app:
+    with gallery(make=True) as app:
         result = app.compare(a, b, mode=mode)
     if as_json:
         print_json(

@@ -85,6 +85,8 @@ def add(
             f"recorded consent {record.id} of {shown(subject)} to {', '.join(record.purposes)}"
         )
         click.echo(evidence_line(record.evidence))
+        for purpose in record.purposes:
+            click.echo(f"{purpose} ends {local(record.ends[purpose])} at the latest")
 
 
 @consents.command()

@@ -56,7 +56,7 @@ def faces(pictures: tuple[Path, ...], mode: Mode, as_json: bool, out: Path | Non
         else:
             _print(path, analysis)
 
-    with gallery() as app:
+    with gallery(make=True) as app:
         well = job.run("finding faces", look, show)
     if as_json and (job.many or documents):
         print_json(documents if job.many else documents[0])

@@ -48,15 +48,18 @@ def moment(context: click.Context, option: click.Parameter, value: str | None) -
         ) from None
 
 
-def gallery() -> Sayso:
+def gallery(*, make: bool = False) -> Sayso:
     """Open the gallery of the settings; use it in a ``with`` statement.
 
-    When that made the master key, this says so.
+    Only where ``make`` says so, one that is not there is made: a folder that was mistyped is told,
+    and not taken for an empty gallery. When that made the master key, this says so.
     """
     from sayso import core
     from sayso.settings import load_settings
 
     settings = load_settings()
+    if not make:
+        core.require_gallery(settings=settings)
     key = settings.key_file or (settings.keyring_dir or settings.data) / "master.key"
     # Asked first, so that only the command that makes a gallery has to ask more.
     there = os.path.exists(key)  # noqa: PTH110 - Path's own question raises for some names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ import click
 from sayso.callers import ACTIONS, Action
 from sayso.cli.documents import of_time
 from sayso.cli.gallery import ask, gallery, local, moment, yes_option
+from sayso.cli.notes import tell_undeclared
 from sayso.cli.output import json_option, print_json, print_table, shown
+from sayso.errors import CollectionNotFound
 
 if TYPE_CHECKING:
     from sayso.results import AccessKey
@@ -77,6 +80,9 @@ def create(
             until=until,
             attestation=attestation,
         )
+        for name in made.key.collections or ():
+            with contextlib.suppress(CollectionNotFound):  # it may be made later
+                tell_undeclared(app, name, purpose)
     if as_json:
         print_json({**_document(made.key), "secret": made.secret})
         return

@@ -20,6 +20,16 @@ def tell_made_key(where: str) -> None:
     )
 
 
+def tell_undeclared(app: Sayso, collection: str, purpose: str) -> None:
+    """Tell that nobody can have agreed to a purpose: it may be mistyped."""
+    declared = {each.name for each in app.purposes(collection)}
+    if purpose not in declared:
+        complain(
+            f"nobody in {collection} has agreed to {purpose}: its purposes are "
+            f"{', '.join(sorted(declared)) or 'none yet'}"
+        )
+
+
 @contextlib.contextmanager
 def telling_declared(app: Sayso, collection: str, purposes: Sequence[str]) -> Iterator[None]:
     """Tell of the purposes that what is done here declares by itself.

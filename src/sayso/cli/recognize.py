@@ -9,6 +9,7 @@ import click
 
 from sayso.cli.documents import of_face, of_picture
 from sayso.cli.gallery import collection_argument, gallery
+from sayso.cli.notes import tell_undeclared
 from sayso.cli.output import (
     UNKNOWN,
     count,
@@ -88,6 +89,8 @@ def recognize(
                 _print(path, result)
 
         well = job.run("recognising", look, show)
+        if well:
+            tell_undeclared(app, collection, purpose)
     if as_json and (job.many or documents):
         print_json(documents if job.many else documents[0])
     return 0 if well else 1

@@ -91,7 +91,8 @@ def erase(collection: str, subject: str, yes: bool, as_json: bool) -> None:
     with gallery() as app:
         found = app.subject(collection, subject)
         faces = count(found.faces, "face")
-        ask(f"Erase {shown(subject)} and their {faces}?", yes, "nothing was erased")
+        question = f"Erase {shown(subject)}, their {faces} and consents? It cannot be undone."
+        ask(question, yes, "nothing was erased")
         tombstone = app.erase_subject(collection, subject)
     if as_json:
         print_json(tombstone_document(tombstone))

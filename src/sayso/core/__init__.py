@@ -8,9 +8,13 @@ opens changes of the store.
 
 from __future__ import annotations
 
-from sayso.core.application import Sayso, open  # noqa: A004 - sayso.open() reads well
+from sayso.core.application import (
+    Sayso,
+    open,  # noqa: A004 - sayso.open() reads well
+    require_gallery,
+)
 from sayso.core.looking import PictureSource
 from sayso.core.recognising import DEFAULT_SIMILARITY
 from sayso.core.restoring import restore
 
-__all__ = ["DEFAULT_SIMILARITY", "PictureSource", "Sayso", "open", "restore"]
+__all__ = ["DEFAULT_SIMILARITY", "PictureSource", "Sayso", "open", "require_gallery", "restore"]

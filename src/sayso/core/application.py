@@ -16,7 +16,7 @@ from sayso.core.people import People
 from sayso.core.recognising import Recognising
 from sayso.core.resources import Resources
 from sayso.errors import StoreUnavailable
-from sayso.gallery.opening import open_gallery
+from sayso.gallery.opening import is_there, open_gallery
 from sayso.gallery.store import Clock, utc_now
 from sayso.settings import Settings, load_settings
 
@@ -105,3 +105,16 @@ def place_of(location: str | Path | None, settings: Settings) -> tuple[Path, str
         scheme = location.split("://", 1)[0]
         raise StoreUnavailable(f"a {scheme}:// address cannot be opened yet: give a folder")
     return Path(location), None
+
+
+def require_gallery(
+    location: str | Path | None = None, *, settings: Settings | None = None
+) -> None:
+    """Raise StoreUnavailable where there is no gallery, nor what is left of one, at a location."""
+    settings = settings or load_settings()
+    folder, shown = place_of(location, settings)
+    if not is_there(folder, settings):
+        raise StoreUnavailable(
+            f"there is no gallery in {shown or repr(str(folder))}: make one (sayso collections "
+            "create NAME), or set SAYSO_DATA to the folder that it is in"
+        )

@@ -33,6 +33,7 @@ from sayso.errors import BackupError
 from sayso.gallery import schema
 from sayso.gallery.store import Store
 from sayso.gallery.types import Backup
+from sayso.keyring.database import FILE as KEYRING_FILE
 from sayso.keyring.store import Keyring
 from sayso.sqlite import raw_connection
 
@@ -40,7 +41,6 @@ _SEAL = b"sayso backup 1\n"
 _SIGNATURE = 64
 _MAGIC = b"SQLite format 3\x00"
 _CHUNK = 1 << 20
-_KEYRING = "keyring.sqlite"
 #: What SQLite lays beside a database that is in use.
 _COMPANIONS = ("-wal", "-shm", "-journal")
 _LOCK_TIMEOUT = 600.0
@@ -229,7 +229,7 @@ def _own_files(store: Store, keyring: Keyring, keyring_folder: Path | None) -> I
     """Yield what the gallery is made of: databases and their companions, and the key file."""
     yield keyring.key_file
     gallery = _database(store)
-    for database in (gallery, (keyring_folder or gallery.parent) / _KEYRING):
+    for database in (gallery, (keyring_folder or gallery.parent) / KEYRING_FILE):
         yield database
         yield database.with_suffix(".lock")
         for suffix in _COMPANIONS:

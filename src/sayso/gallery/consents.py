@@ -139,10 +139,12 @@ def record(
     terms, declared = _terms(change, collection, consent, given, interaction, actor)
     for name, term in terms.items():
         if term["ends"] <= max(valid_from, change.now):
+            begins, ends = _iso(moment(valid_from)), _iso(moment(term["ends"]))
+            late = "" if valid_from <= change.now else f", before it begins at {begins}"
             raise ConsentRequired(
-                f"by the rule of the purpose {name!r} in collection {collection.name!r} the "
-                f"consent ended at {_iso(moment(term['ends']))}: it may last so many days after it "
-                "was given, and after the last interaction (sayso purposes list)"
+                f"by the rule of the purpose {name!r} in collection {collection.name!r} a consent "
+                f"given at {_iso(moment(given))} ends at {ends}{late}: record one that was given "
+                "later (sayso purposes list shows the rule)"
             )
     common = {
         "policy_version": consent.policy_version,

@@ -69,10 +69,12 @@ def delete_collection(change: Change, collection: Pinned) -> tuple[Tombstone, ..
 def erase_faces(
     change: Change, *, since: int | None = None, subject_key: int | None = None
 ) -> tuple[FacesGone, ...]:
-    """Erase every face whose own consent stands for no purpose any more; return whose they were.
+    """Erase every face that no consent stands for any more; return whose they were.
 
-    A face lives as long as the consent that it was enrolled on, whatever else the subject agreed
-    to. Only of consents that ended after ``since``, where it is given; only of one subject.
+    A face is kept for the purposes of the consent that it was enrolled on: while that one stands,
+    or another of the subject's to one of these purposes, such as a renewal. What else they agreed
+    to does not keep it. Only of subjects who had a consent end after ``since``, where it is given;
+    only of one subject.
     """
     execute, face = change.connection.execute, schema.faces.c
     gone = face.key.in_(_unfounded(change.now, since, subject_key))
@@ -92,7 +94,7 @@ def erase_faces(
 
 
 def faces_ended(connection: Connection, since: int, now: int) -> bool:
-    """Tell whether there are faces whose consent ended after ``since``, up to now."""
+    """Tell whether there are faces that no consent stands for, since one ended after ``since``."""
     return connection.execute(_unfounded(now, since, None).limit(1)).first() is not None
 
 
@@ -165,20 +167,31 @@ def _erase(
 
 
 def _unfounded(now: int, since: int | None, subject_key: int | None) -> Select[tuple[int]]:
-    """Select the keys of faces whose own consent stands for no purpose at that time."""
+    """Select the keys of faces that no consent stands for at that time: see ``erase_faces``."""
     face, consent, purpose = schema.faces.c, schema.consents.c, schema.consent_purposes.c
+    own = schema.consent_purposes.alias()
     stands = (
         select(purpose.consent_key)
-        .where(purpose.consent_key == face.consent_key, standing(now))
+        .join(schema.consents, consent.key == purpose.consent_key)
+        .join(own, own.c.purpose == purpose.purpose)
+        .where(
+            own.c.consent_key == face.consent_key,
+            consent.subject_key == face.subject_key,
+            standing(now),
+        )
+        .correlate(schema.faces)
         .exists()
     )
     query = select(face.key).where(~stands)
     if since is not None:
-        ended = select(purpose.consent_key).where(purpose.ends > since, purpose.ends <= now)
-        query = query.where(face.consent_key.in_(ended))
+        ended = (
+            select(consent.subject_key)
+            .join(schema.consent_purposes)
+            .where(purpose.ends > since, purpose.ends <= now)
+        )
+        query = query.where(face.subject_key.in_(ended))
     if subject_key is not None:
-        theirs = select(consent.key).where(consent.subject_key == subject_key)
-        query = query.where(face.consent_key.in_(theirs))
+        query = query.where(face.subject_key == subject_key)
     return query
 
 

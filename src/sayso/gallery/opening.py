@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sayso.gallery import schema
 from sayso.gallery.batches import ROWS, batches
 from sayso.gallery.faces import check_erased
 from sayso.gallery.store import FILE, Clock, Store, needs_keyring, utc_now
+from sayso.keyring.database import FILE as KEYRING_FILE
 from sayso.keyring.store import Keyring
 from sayso.settings import Settings
 from sayso.sqlite import raw_connection
@@ -56,6 +58,24 @@ def open_gallery(
         keyring.close()
         raise
     return store, keyring
+
+
+def is_there(folder: Path, settings: Settings) -> bool:
+    """Tell whether a gallery is in the folder, or a keyring that one belongs to.
+
+    Of what is no folder this tells nothing, so that opening it tells what is wrong.
+    """
+    if not os.path.isdir(folder) and _in_the_way(folder):  # noqa: PTH112
+        return True
+    keyring = (settings.keyring_dir or folder) / KEYRING_FILE
+    return any(os.path.exists(each) for each in (folder / FILE, keyring))  # noqa: PTH110
+
+
+def _in_the_way(folder: Path) -> bool:
+    """Tell whether something that is no folder is at a path, or on the way there."""
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return not os.path.isdir(folder)  # noqa: PTH112
 
 
 def _check_keys(store: Store, keyring: Keyring) -> None:

@@ -372,4 +372,6 @@ def _reason(message: str) -> str:
         return "other processes kept it locked for too long; try again"
     if "malformed" in message or "not a database" in message:
         return f"the database is damaged ({message}); restore it from a backup"
+    if "readonly" in message:
+        return "it cannot be written, and every call is put on record: make the folder writable"
     return message

@@ -23,7 +23,8 @@ from sayso.errors import KeyringError, KeyringUnavailable
 from sayso.keyring import schema
 from sayso.sqlite import WRITING, raw_connection, sqlite_engine, truncate_log
 
-_FILE = "keyring.sqlite"
+#: The name of a keyring's file in its folder.
+FILE = "keyring.sqlite"
 _LOG = "keyring.sqlite-wal"
 _LOCK = "keyring.lock"
 _MAGIC = b"SQLite format 3\x00"
@@ -36,7 +37,7 @@ class Database:
     """
 
     def __init__(self, folder: Path, shown: str, timeout: float) -> None:
-        self.path = folder / _FILE
+        self.path = folder / FILE
         self._lock = folder / _LOCK
         self._shown = shown
         self._timeout = timeout
@@ -128,7 +129,7 @@ class Database:
         # A new keyring gets its name only when it is complete, so an empty one is a lost one.
         if header != _MAGIC:
             raise self.unavailable(
-                f"{_FILE} is {'empty' if not header else 'not a database'}; put it back from your "
+                f"{FILE} is {'empty' if not header else 'not a database'}; put it back from your "
                 "copy of the keyring"
             )
         with self.read() as connection:
@@ -136,14 +137,14 @@ class Database:
         if version > schema.VERSION:
             raise self.unavailable(f"a newer version of Sayso made it (form {version}); update")
         if version != schema.VERSION:
-            raise self.unavailable(f"{_FILE} is a database, but no keyring of Sayso's")
+            raise self.unavailable(f"{FILE} is a database, but no keyring of Sayso's")
 
     def check_unmade(self) -> None:
         """Check that nothing is there of a keyring whose main file is lost."""
         if self.path.with_name(_LOG).exists():
             raise self.unavailable(
-                f"{_FILE} is missing, but {_LOG}, which belongs to it, is there; put "
-                f"{_FILE} back, or move both away to start anew"
+                f"{FILE} is missing, but {_LOG}, which belongs to it, is there; put "
+                f"{FILE} back, or move both away to start anew"
             )
 
     def create(self, fill: Callable[[Connection], None]) -> None:
@@ -251,4 +252,6 @@ def _reason(message: str) -> str:
         return "other processes kept it locked for too long; try again"
     if "malformed" in message or "not a database" in message or "no such table" in message:
         return f"the database is damaged ({message}); put it back from your copy of the keyring"
+    if "readonly" in message:
+        return "it cannot be written, and every call is put on record: make the folder writable"
     return message
