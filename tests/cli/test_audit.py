@@ -194,3 +194,18 @@ def test_an_export_takes_no_place_but_that_of_a_file(club: Cli, tmp_path: Path) 
             assert outcome.status == 1
             assert said in outcome.err
     assert not list(tmp_path.glob(".tmp-*"))
+
+
+def test_a_part_of_a_log_is_checked_with_the_public_key(club: Cli, tmp_path: Path) -> None:
+    part = tmp_path / "part.jsonl"
+    assert club("audit", "export", str(part), "--after", "2").status == 0
+    outcome = club("audit", "verify", "--export", str(part))
+    assert outcome.status == 1
+    assert outcome.out.startswith("the log cannot be checked: ")
+    key = club("audit", "head", "--json").document["public_key"]
+    whole = club("audit", "verify", "--export", str(part), "--public-key", key)
+    assert (whole.status, whole.err) == (0, "")
+    forged = club("audit", "verify", "--export", str(part), "--public-key", "00" * 32)
+    assert forged.status == 1
+    assert "is not what was written" in forged.out
+    assert club("audit", "verify", "--export", str(part), "--public-key", "x").status == 2

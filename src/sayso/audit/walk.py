@@ -15,6 +15,8 @@ from sayso.audit.heads import Head
 from sayso.errors import AuditError
 
 _MOST = 100
+#: What is wrong with a log that nothing can be said of.
+NO_KEY = "there is no public key to check signatures with; give it, or a saved head"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +129,7 @@ class Walk:
         if self._last is not None and not self._every:
             self._check_signature(self._last)
         if self.entries and self._key is None:
-            self.problem(
-                None, "there is no public key to check signatures with; give it, or a saved head"
-            )
+            self.problem(None, NO_KEY)
         if self._head is not None:
             self._check_head(self._head)
         if self._more:

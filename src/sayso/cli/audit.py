@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sayso.core import Sayso
     from sayso.results import Entry
 
+_KEY_BYTES = 32  # of an Ed25519 public key
+
 head_option = click.option(
     "--head",
     "head_file",
@@ -109,6 +111,18 @@ def tail(
         print_table(["number", "time", "actor", "purpose", "event", "what"], rows, right="r")
 
 
+def _public_key(context: click.Context, option: click.Parameter, value: str | None) -> bytes | None:
+    try:
+        key = None if value is None else bytes.fromhex(value)
+    except ValueError:
+        key = b""
+    if key is not None and len(key) != _KEY_BYTES:
+        raise click.BadParameter(
+            "a public key is 64 hexadecimal digits, as a saved head has them", context, option
+        )
+    return key
+
+
 @audit.command(short_help="Check that nothing in the log was changed.")
 @head_option
 @click.option(
@@ -118,8 +132,16 @@ def tail(
     help="Check this export in place of the gallery's log, without any gallery; - reads it from "
     "standard input.",
 )
+@click.option(
+    "--public-key",
+    metavar="HEX",
+    callback=_public_key,
+    help="With --export: the log's public key, where the export does not begin at entry 1.",
+)
 @json_option
-def verify(head_file: Path | None, export_file: str | None, as_json: bool) -> int:
+def verify(
+    head_file: Path | None, export_file: str | None, public_key: bytes | None, as_json: bool
+) -> int:
     """Check that no entry of the audit log was changed, moved, added or taken out.
 
     That the last entries were cut off, or that an old copy was put in the place of the log, shows
@@ -133,7 +155,7 @@ def verify(head_file: Path | None, export_file: str | None, as_json: bool) -> in
         from sayso.audit.verification import verify_export
 
         with lines_of(export_file) as lines:
-            found = verify_export(lines, head=head)
+            found = verify_export(lines, public_key=public_key, head=head)
     for problem in found.problems:
         where = "" if problem.number is None else f"entry {problem.number}: "
         complain(f"{where}{problem.what}")
@@ -225,10 +247,14 @@ def _read_head(path: Path) -> Head:
 
 
 def _print(found: Verification, *, against: Head | None) -> None:
+    from sayso.audit.walk import NO_KEY
+
     number = "1 entry" if found.entries == 1 else f"{found.entries:,} entries"
     if found.ok:
         last = "" if found.head is None else f", the last of {local(found.head.time)}"
         click.echo(f"the log is whole: {number}{last}")
+    elif all(each.what == NO_KEY for each in found.problems):
+        click.echo(f"the log cannot be checked: {number} without a public key (--public-key)")
     else:
         problems = count(len(found.problems), "problem")
         click.echo(f"the log is not what was written: {problems} in {number}")
