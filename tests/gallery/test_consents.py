@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,33 +23,11 @@ from sayso.gallery.consents import EnrolmentGrant
 from sayso.gallery.opening import open_gallery
 from sayso.results import Consent, EvidenceFile
 from sayso.settings import Settings
+from tests.gallery.clock import START, Clock
 from tests.gallery.synthetic import CONSENT, PURPOSE, VERSION, enrol, named, near, templates
 
-START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 INSTANT = timedelta(microseconds=1)
-
-
-class Clock:
-    """A clock that tests move."""
-
-    def __init__(self) -> None:
-        self.time = START
-
-    def __call__(self) -> datetime:
-        return self.time
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def timed(tmp_path: Path, clock: Clock) -> Iterator[Sayso]:
-    with Sayso(tmp_path, clock=clock) as app:
-        app.create_collection("club")
-        yield app
 
 
 def test_a_consent_ends_at_its_instant(timed: Sayso, clock: Clock) -> None:

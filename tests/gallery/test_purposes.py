@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -12,34 +10,12 @@ from sayso.errors import ConsentRequired, GalleryError, InvalidName, PurposeNotD
 from sayso.gallery.purposes import LONGEST_IDLE_DAYS, default_notice
 from sayso.gallery.times import microseconds
 from sayso.results import Consent
+from tests.gallery.clock import START, Clock
 from tests.gallery.synthetic import CONSENT, PURPOSE, enrol, named
 
-START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
 NOTICE = "We name you in the pictures of the race."
-
-
-class Clock:
-    """A clock that tests move."""
-
-    def __init__(self) -> None:
-        self.time = START
-
-    def __call__(self) -> datetime:
-        return self.time
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def timed(tmp_path: Path, clock: Clock) -> Iterator[Sayso]:
-    with Sayso(tmp_path, clock=clock) as app:
-        app.create_collection("club")
-        yield app
 
 
 def _ends(app: Sayso, name: str = "olga", purpose: str = PURPOSE) -> list[datetime]:

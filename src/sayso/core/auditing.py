@@ -43,7 +43,7 @@ class Auditing(Base):
         """
         where = collection or (subject[0] if subject else None)
         call = self._admit("audit", collection=where, everywhere=where is None)
-        if subject is not None:
+        if subject is not None and subject[0] != where:
             self._admit("audit", collection=subject[0])
         # Read before it is recorded: a long log would keep everybody else from writing.
         with self._resources.store.read() as connection:

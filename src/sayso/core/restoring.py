@@ -25,12 +25,11 @@ from sayso.gallery import schema
 from sayso.gallery.erasure import erase_faces
 from sayso.gallery.opening import open_gallery
 from sayso.gallery.restore import MOVE_AWAY, Source, counts, erase_withdrawn, replace
-from sayso.gallery.store import FILE, Store
+from sayso.gallery.store import FILE, LOCK, Store
 from sayso.keyring.store import Keyring
 from sayso.results import Restoration
 from sayso.settings import Settings, load_settings
 
-_LOCK = "gallery.lock"  # the one under which the store, too, is made
 _LOCK_TIMEOUT = 60.0
 _NEW = ".restoring-"
 
@@ -161,7 +160,7 @@ def _restore_lost(
     """Make the gallery in a folder of its own; it takes its place only when it is whole."""
     try:
         place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(place.folder / _LOCK, timeout=_LOCK_TIMEOUT, mode=0o600):
+        with FileLock(place.folder / LOCK, timeout=_LOCK_TIMEOUT, mode=0o600):
             if (place.folder / FILE).exists():
                 raise BackupError(
                     f"a gallery was made in {place.shown} at this moment: look at it, and restore "

@@ -38,7 +38,7 @@ from sayso.keyring.store import Ending, Keyring, Kind
 from sayso.sqlite import WRITING, raw_connection, sqlite_engine, truncate_log
 
 FILE = "gallery.sqlite"
-_LOCK = "gallery.lock"
+LOCK = "gallery.lock"
 _MAGIC = b"SQLite format 3\x00"
 _OPENING_TIMEOUT = 60.0
 _FOREIGN = f"{FILE} is a database, but not one of Sayso's"
@@ -115,7 +115,7 @@ class Store:
         try:
             revision = self._revision() if found else None
             if revision != schema.REVISION or self._unscrubbed():
-                self._prepare(folder / _LOCK)
+                self._prepare(folder / LOCK)
         except BaseException:
             self.close()
             raise
