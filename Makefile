@@ -4,10 +4,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What `make run` serves: nobody's own data, unless they say so.
+run: export SAYSO_DATA ?= out/data
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types bench docs lock clean
+.PHONY: help run demo test lint types bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +37,10 @@ $(VENV)/.dlib: $(VENV)/.bench requirements/dlib.txt
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/dlib.txt
 	@touch $@
 
-run: $(VENV)/.demo ## recognise faces: the bundled demonstration, or PICTURES="a.jpg b.jpg"
+run: $(VENV)/.base ## start the service, with a gallery of its own in out/data, or in SAYSO_DATA
+	$(BIN)/sayso serve
+
+demo: $(VENV)/.demo ## recognise faces: the bundled demonstration, or PICTURES="a.jpg b.jpg"
 	$(BIN)/python -m sayso.demo $(PICTURES)
 
 test: $(VENV)/.dev ## run the tests

@@ -20,6 +20,7 @@ from docs.writers import (
     json_documents,
     models,
     modes,
+    openapi,
     settings,
     similarity,
 )
@@ -35,6 +36,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "json.md": json_documents.page,
     "models.md": models.page,
     "modes.md": modes.page,
+    "openapi.json": openapi.page,
     "settings.md": settings.page,
     "similarity.md": similarity.page,
 }
@@ -42,7 +44,12 @@ PAGES: Mapping[str, Callable[[], str]] = {
 
 def render() -> dict[str, str]:
     """Return the text of every page by its file's name."""
-    return {name: NOTE + _tidy(page()) for name, page in PAGES.items()}
+    return {name: _written(name, page()) for name, page in PAGES.items()}
+
+
+def _written(name: str, text: str) -> str:
+    """Return a text as its file has it; only what people read has a note on top."""
+    return NOTE + _tidy(text) if name.endswith(".md") else text
 
 
 def _tidy(text: str) -> str:

@@ -35,7 +35,7 @@ from sayso.audit.events import EVENTS
 from sayso.cli.app import cli
 from sayso.demo import compose
 from sayso.models.registry import load_registry
-from sayso.settings import Settings
+from sayso.settings import ServiceSettings, Settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCS = REPOSITORY / "docs"
@@ -270,6 +270,11 @@ def prepare_runtime(here: Path, data_dir: Path) -> str:
     return ""
 
 
+def prepare_service(here: Path, data_dir: Path) -> str:
+    link_models(data_dir, here / "data")
+    return "export SAYSO_DATA=data\ntrap 'kill $(jobs -p) 2> /dev/null || true' EXIT"
+
+
 RUN: dict[str, Callable[[Path, Path], str]] = {
     "README.md": prepare_readme,
     "docs/tutorial/first-faces.md": prepare_tutorial,
@@ -278,6 +283,7 @@ RUN: dict[str, Callable[[Path, Path], str]] = {
     "docs/how-to/annotate-a-folder.md": prepare_folder,
     "docs/how-to/onnx-runtime.md": prepare_runtime,
     "docs/how-to/back-up-and-restore.md": prepare_people,
+    "docs/how-to/run-the-service.md": prepare_service,
     "docs/how-to/answer-a-subjects-request.md": prepare_request,
     "docs/how-to/rotate-the-master-key.md": prepare_people,
     "docs/explanation/audit.md": prepare_log,
@@ -391,7 +397,7 @@ def test_every_error_is_documented() -> None:
 
 def test_every_variable_that_the_code_reads_is_documented() -> None:
     page = reference("settings.md")
-    for field in Settings.model_fields:
+    for field in [*Settings.model_fields, *ServiceSettings.model_fields]:
         assert f"`SAYSO_{field.upper()}`" in page
     for source in (REPOSITORY / "src").rglob("*.py"):
         for variable in re.findall(r"SAYSO_[A-Z_]*[A-Z]", source.read_text(encoding="utf-8")):

@@ -1,4 +1,4 @@
-"""What ``make run`` shows: one person who agreed is named in a group picture, nobody else is.
+"""What ``make demo`` shows: one person who agreed is named in a group picture, nobody else is.
 
 The person is astronaut Eileen Collins, in the portrait (NASA, public domain) that scikit-image
 ships; the bystanders are tiny faces of its ``lfw_subset``, enlarged. The group picture is composed

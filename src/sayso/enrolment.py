@@ -29,7 +29,7 @@ from sayso.gallery.collections import Pinned
 from sayso.gallery.consents import EnrolmentGrant
 from sayso.gallery.store import Change
 from sayso.gallery.subjects import Known
-from sayso.results import Consent, Enrolment, PictureEnrolment
+from sayso.results import Consent, Enrolment, LeftFace, LeftReason, PictureEnrolment
 from sayso.vision.types import Analysis, Face
 
 #: A face below either is not enrolled: the recogniser sees 112 x 112 pixels, and of a face of less
@@ -39,6 +39,9 @@ MIN_QUALITY = 10.0
 #: Another face, good or not, with sides of at least this share of the largest one's makes it a
 #: guess whom the picture shows.
 COMPARABLE = 0.8
+#: From where on something is said to be wrong with a face that is too poor: pixels, degrees, 0 to
+#: 100 twice, and a score from 0 to 1.
+_SMALL, _TURNED, _DARK, _BLURRED, _DOUBTFUL = 32.0, 35.0, 25.0, 12.0, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +75,14 @@ class Terms:
 class Chosen:
     """The face to enrol of a picture with so many ``faces``, and its template, float32 (d,).
 
-    ``digest`` is the sha256 of the picture's file, in hex.
+    ``digest`` is the sha256 of the picture's file, in hex; ``size`` its width and height in pixels.
     """
 
     face: Face
     template: NDArray[np.float32]
     digest: str
     faces: int
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,53 @@ def choose_face(analysis: Analysis, digest: str) -> Chosen:
             f"{comparable} faces of about the same size are in the picture, so it is not clear "
             "whose it is: crop it to one face"
         )
-    return Chosen(face, analysis.templates[largest], digest, len(analysis.faces))
+    return chosen(analysis, largest, digest)
+
+
+def chosen(analysis: Analysis, row: int, digest: str) -> Chosen:
+    """Return one face of a picture as the one to enrol."""
+    size = (analysis.width, analysis.height)
+    return Chosen(analysis.faces[row], analysis.templates[row], digest, len(analysis.faces), size)
+
+
+def choose_or_leave(
+    analysis: Analysis, digest: str, min_quality: float
+) -> tuple[Chosen | None, tuple[LeftFace, ...]]:
+    """Choose as ``choose_face`` does; where none can be, it is told of each face why.
+
+    The chosen one needs ``min_quality``, where that is more than every enrolment asks.
+    """
+    least = max(min_quality, MIN_QUALITY)
+    order = sorted(range(len(analysis.faces)), key=lambda i: -_side(analysis.faces[i]))
+    sides = [_side(analysis.faces[i]) for i in order]
+    reasons = [left_reasons(analysis.faces[i], least) for i in order]
+    alone = sum(side >= COMPARABLE * sides[0] for side in sides) == 1 if sides else False
+    take = alone and not reasons[0]
+    left = tuple(
+        LeftFace(analysis.faces[i], why or ("EXCEEDS_MAX_FACES",))
+        for place, (i, why) in enumerate(zip(order, reasons, strict=True))
+        if place or not take
+    )
+    return (chosen(analysis, order[0], digest) if take else None), left
+
+
+def left_reasons(face: Face, min_quality: float) -> tuple[LeftReason, ...]:
+    """Return why a face is too poor to recognise somebody by; nothing for one that is not."""
+    quality = face.quality
+    if face.height >= MIN_HEIGHT and quality.overall >= min_quality:
+        return ()
+    found: list[LeftReason] = []
+    if face.height < _SMALL:
+        found.append("SMALL_BOUNDING_BOX")
+    if abs(quality.yaw) > _TURNED or abs(quality.pitch) > _TURNED:
+        found.append("EXTREME_POSE")
+    if quality.brightness < _DARK:
+        found.append("LOW_BRIGHTNESS")
+    if quality.sharpness < _BLURRED:
+        found.append("LOW_SHARPNESS")
+    if face.score < _DOUBTFUL:
+        found.append("LOW_CONFIDENCE")
+    return (*found, "LOW_FACE_QUALITY") if quality.overall < min_quality else tuple(found)
 
 
 def none_usable(subject: str, pictures: Iterable[tuple[str, Chosen | Rejected]]) -> SaysoError:
@@ -208,7 +258,7 @@ def enrol_pictures(
             len(new), templates.shape[1]
         ),
         template_version=terms.version.template_version,
-        origins=[faces.Origin(found[d].face.box, found[d].face.quality.overall, d) for d in new],
+        origins=[_origin(found[d]) for d in new],
     )
     outcomes = _outcomes(
         pictures,
@@ -350,6 +400,11 @@ def _leave(
         terms.purpose,
         terms.attested,
     )
+
+
+def _origin(picture: Chosen) -> faces.Origin:
+    face = picture.face
+    return faces.Origin(face.box, face.quality.overall, picture.digest, picture.size, face.score)
 
 
 def _good(face: Face) -> bool:

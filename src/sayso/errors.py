@@ -19,6 +19,7 @@
     │       └── ModelFolderError  the folder cannot be written or read
     ├── AccessDenied              the caller may not do that; says which right is missing
     │   └── UnknownKey            no such access key, a wrong secret, expired or revoked
+    │       └── SignatureWrong    the secret of the key did not make that signature
     ├── KeyringError
     │   ├── KeyringUnavailable    it cannot be opened, read or written
     │   ├── MasterKeyMissing      the file with the master key is not where it should be
@@ -32,6 +33,14 @@
         ├── CollectionNotFound
         ├── SubjectNotFound
         ├── ConsentNotFound
+        ├── FaceNotFound
+        ├── UserNotFound
+        ├── UserExists
+        ├── TooManyFacesOfUser    over the limit on faces that make a fused template
+        ├── TooManyTags           over the limit on tags of a collection
+        ├── InvalidTag            the key or value of a tag breaks the rules
+        ├── TokenReused           an idempotency token came with another request
+        ├── InvalidPageToken      not given here, for something else, or expired
         ├── ConsentRequired       no live consent covers what was asked
         ├── PurposeNotDeclared    the collection declares its purposes, and not this one
         ├── KeyNotFound           there is no access key of that id
@@ -93,6 +102,10 @@ class UnknownKey(AccessDenied):
     """There is no such access key, its secret is another, or it has expired or been revoked."""
 
 
+class SignatureWrong(UnknownKey):
+    """The signature of a request was not made with the secret of its access key."""
+
+
 class KeyringError(SaysoError):
     """The keys that the gallery is encrypted with cannot be used."""
 
@@ -145,6 +158,38 @@ class ConsentNotFound(GalleryError):
     """There is no such consent to act on."""
 
 
+class FaceNotFound(GalleryError):
+    """There is no enrolled face of that id in the collection."""
+
+
+class UserNotFound(GalleryError):
+    """There is no user of that name in the collection."""
+
+
+class UserExists(GalleryError):
+    """There is a user of that name in the collection already."""
+
+
+class TooManyFacesOfUser(GalleryError):
+    """A user would be made from more faces than are allowed."""
+
+
+class TooManyTags(GalleryError):
+    """A collection would have more tags than are allowed."""
+
+
+class InvalidTag(GalleryError):
+    """The key or the value of a tag breaks the rules for them."""
+
+
+class TokenReused(GalleryError):
+    """An idempotency token was used before, with another request."""
+
+
+class InvalidPageToken(GalleryError):
+    """A token to go on reading was not given here, is for something else, or has expired."""
+
+
 class ConsentRequired(GalleryError):
     """No live consent of the subject covers what was asked."""
 
@@ -195,9 +240,12 @@ __all__ = [
     "ConsentNotFound",
     "ConsentRequired",
     "EnrolmentError",
+    "FaceNotFound",
     "FaceTooPoor",
     "GalleryError",
     "InvalidName",
+    "InvalidPageToken",
+    "InvalidTag",
     "KeyNotFound",
     "KeyringError",
     "KeyringUnavailable",
@@ -219,11 +267,17 @@ __all__ = [
     "RuntimeMissing",
     "SaysoError",
     "SealBroken",
+    "SignatureWrong",
     "StoreUnavailable",
     "SubjectNotFound",
+    "TokenReused",
     "TooManyFaces",
+    "TooManyFacesOfUser",
+    "TooManyTags",
     "UnknownKey",
     "UnknownModel",
     "UnreadablePicture",
     "UnsupportedPicture",
+    "UserExists",
+    "UserNotFound",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,24 @@ from sayso.gallery.types import (
     Restoration,
     Subject,
     Tombstone,
+    User,
     Withdrawal,
 )
 from sayso.vision.types import Face, Quality
+
+#: Why a face of a picture was not taken, in the words of Amazon Rekognition.
+LeftReason = Literal[
+    "EXCEEDS_MAX_FACES",
+    "EXTREME_POSE",
+    "LOW_BRIGHTNESS",
+    "LOW_SHARPNESS",
+    "LOW_CONFIDENCE",
+    "SMALL_BOUNDING_BOX",
+    "LOW_FACE_QUALITY",
+    "FACE_NOT_LARGEST",
+]
+DeletionFailure = Literal["FACE_NOT_FOUND", "ASSOCIATED_TO_AN_EXISTING_USER"]
+LinkFailure = Literal["FACE_NOT_FOUND", "ASSOCIATED_TO_A_DIFFERENT_USER", "LOW_MATCH_CONFIDENCE"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +179,133 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceCandidate:
+    """An enrolled face that a probe resembles; see ``Candidate`` for the numbers."""
+
+    face: EnrolledFace
+    similarity: float
+    cosine: float
+    expected_false_matches: float
+
+
+@dataclass(frozen=True, slots=True)
+class UserCandidate:
+    """A user whose fused template a probe resembles; see ``Candidate`` for the numbers.
+
+    ``expected_false_matches`` counts users in the place of faces.
+    """
+
+    user: User
+    similarity: float
+    cosine: float
+    expected_false_matches: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeftFace:
+    """A face of a picture that was not taken, and why; the first reason is the one that counted."""
+
+    face: Face
+    reasons: tuple[LeftReason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSearch:
+    """The outcome of searching for the largest face of a picture that is good enough.
+
+    ``width`` and ``height`` are the picture's, in pixels; ``face`` is the one that was searched
+    for, ``left`` every other one. ``candidates`` come most similar first.
+    """
+
+    width: int
+    height: int
+    face: Face
+    left: tuple[LeftFace, ...]
+    candidates: tuple[FaceCandidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UserSearch:
+    """The outcome of searching for users by the largest good face of a picture.
+
+    ``face`` is None where no face was good enough; everything else as in ``PictureSearch``.
+    """
+
+    width: int
+    height: int
+    face: Face | None
+    left: tuple[LeftFace, ...]
+    candidates: tuple[UserCandidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureIndexing:
+    """The outcome of enrolling the largest good face of one picture as a subject's.
+
+    ``enrolled`` is the face in the gallery and ``face`` the same one in the picture, both None
+    where none could be taken; ``left`` are the others. ``repeated`` is True when that picture had
+    enrolled the subject before: ``enrolled`` is then the old one. ``width`` and ``height`` are the
+    picture's, in pixels.
+    """
+
+    width: int
+    height: int
+    enrolled: EnrolledFace | None
+    face: Face | None
+    left: tuple[LeftFace, ...]
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FaceMatch:
+    """A face of another picture, and how alike it is to the one asked about; see ``Comparison``."""
+
+    face: Face
+    similarity: float
+    cosine: float
+    false_match_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaceComparison:
+    """The largest good face of one picture against every face of another.
+
+    ``matches`` are those at least as similar as was asked, the most similar first; ``unmatched``
+    the others. ``source_size`` and ``target_size`` are width and height in pixels.
+    """
+
+    source: Face
+    source_size: tuple[int, int]
+    target_size: tuple[int, int]
+    matches: tuple[FaceMatch, ...]
+    unmatched: tuple[FaceMatch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FacesDeletion:
+    """Which faces were deleted, by id, and which were not, with the reason by id."""
+
+    deleted: tuple[str, ...]
+    failed: Mapping[str, DeletionFailure]
+    users: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FaceLinking:
+    """Which faces were associated with a user, or disassociated, by id; and the others, with why.
+
+    ``users`` tells of some of the failed ones the user that they belong to instead, and
+    ``similarities`` how alike they are to the user.
+    """
+
+    user: User
+    linked: tuple[str, ...]
+    failed: Mapping[str, LinkFailure]
+    users: Mapping[str, str]
+    similarities: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class SubjectReport:
     """All that a subject can be told about themselves.
 
@@ -200,14 +343,25 @@ __all__ = [
     "Comparison",
     "Consent",
     "ConsentRecord",
+    "DeletionFailure",
     "EnrolledFace",
     "Enrolment",
     "Entry",
     "EntryAbout",
     "EvidenceFile",
+    "FaceCandidate",
+    "FaceComparison",
+    "FaceLinking",
+    "FaceMatch",
+    "FacesDeletion",
     "KeyringStatus",
+    "LeftFace",
+    "LeftReason",
+    "LinkFailure",
     "NewAccessKey",
     "PictureEnrolment",
+    "PictureIndexing",
+    "PictureSearch",
     "Purpose",
     "Recognition",
     "RecognizedFace",
@@ -215,5 +369,8 @@ __all__ = [
     "Subject",
     "SubjectReport",
     "Tombstone",
+    "User",
+    "UserCandidate",
+    "UserSearch",
     "Withdrawal",
 ]

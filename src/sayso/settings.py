@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretStr,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sayso.errors import SaysoError
 
@@ -90,6 +103,171 @@ class Settings(BaseSettings):
         )
 
 
+class FolderBucket(BaseModel):
+    """A bucket that is a folder on this machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    folder: Path
+
+
+class EndpointBucket(BaseModel):
+    """A bucket of an S3 endpoint, with credentials for it; ``bucket`` is its name there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    endpoint: str
+    region: str = "us-east-1"
+    access_key: str = Field(min_length=1, repr=False)
+    secret_key: SecretStr = Field(min_length=1)
+    bucket: str | None = Field(default=None, min_length=1)
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("an endpoint is an address such as https://s3.example.org")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("an endpoint has no credentials in it: use access_key and secret_key")
+        return value
+
+
+def _kind_of_bucket(value: Any) -> str | None:
+    if isinstance(value, FolderBucket | EndpointBucket):
+        return "folder" if isinstance(value, FolderBucket) else "endpoint"
+    kinds = [kind for kind in ("folder", "endpoint") if isinstance(value, dict) and kind in value]
+    return kinds[0] if len(kinds) == 1 else None
+
+
+#: What a bucket of an S3Object stands for.
+Bucket = Annotated[
+    Annotated[FolderBucket, Tag("folder")] | Annotated[EndpointBucket, Tag("endpoint")],
+    Discriminator(
+        _kind_of_bucket,
+        custom_error_type="bucket",
+        custom_error_message="A bucket is an object with either a folder or an endpoint",
+    ),
+]
+LogLevel = Literal["debug", "info", "warning", "error"]
+_MIB = 1024 * 1024
+
+
+class ServiceSettings(BaseSettings):
+    """What can be set of the service; each field is read from ``SAYSO_`` and its name."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SAYSO_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
+    )
+
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address to listen on; only this machine reaches the default one.",
+    )
+    port: int = Field(
+        default=8080, ge=0, le=65535, description="Port to listen on; 0: any that is free."
+    )
+    tls_cert: Path | None = Field(
+        default=None,
+        description="File of the TLS certificate and its chain, in PEM. With it, only TLS.",
+    )
+    tls_key: Path | None = Field(
+        default=None, description="File of the private key of the TLS certificate, in PEM."
+    )
+    region: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9-]{1,64}$",
+        description="Region that AWS clients must sign for; any unless set.",
+    )
+    account: str = Field(
+        default="000000000000",
+        pattern=r"^[0-9]{12}$",
+        description="Account number in the ARNs that AWS clients see.",
+    )
+    buckets: Annotated[Mapping[str, Bucket], NoDecode] = Field(
+        default_factory=dict,
+        description="Where the pictures of an S3Object are.",
+    )
+    workers: int = Field(
+        default=2, ge=1, le=256, description="Requests with pictures or searches that run at once."
+    )
+    queue: int = Field(
+        default=16,
+        ge=0,
+        le=10_000,
+        description="Such requests that may wait for their turn; more are told to slow down.",
+    )
+    key_rate: float = Field(
+        default=50,
+        gt=0,
+        le=1_000_000,
+        description="Requests of one access key in a second; for a moment, twice as many.",
+    )
+    key_concurrency: int = Field(
+        default=32, ge=1, le=10_000, description="Requests of one access key at the same time."
+    )
+    failed_sign_ins: int = Field(
+        default=30,
+        ge=1,
+        le=1_000_000,
+        description="Wrong access keys or signatures that one address may send in a minute.",
+    )
+    max_body_bytes: int = Field(
+        default=32 * _MIB, ge=1024, description="Largest body of a request, in bytes."
+    )
+    body_memory: int = Field(
+        default=256 * _MIB,
+        ge=1024,
+        description="Bodies of all requests together that are held at once, in bytes.",
+    )
+    body_timeout: float = Field(
+        default=30, gt=0, le=3600, description="Seconds in which a body must have come."
+    )
+    header_timeout: float = Field(
+        default=10, gt=0, le=3600, description="Seconds in which the headers must have come."
+    )
+    keep_alive: float = Field(
+        default=30, gt=0, le=3600, description="Seconds that an unused connection is kept."
+    )
+    max_connections: int = Field(
+        default=1024, ge=1, le=100_000, description="Connections that are open at once."
+    )
+    shutdown_timeout: float = Field(
+        default=30,
+        ge=0,
+        le=3600,
+        description="Seconds that accepted work has to finish at the end.",
+    )
+    metrics_public: bool = Field(
+        default=False,
+        description="Show /metrics without a key, also when not only this machine can ask.",
+    )
+    log_level: LogLevel = Field(default="info", description="What is logged: this and worse.")
+
+    @field_validator("buckets", mode="before")
+    @classmethod
+    def _from_json(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            # What is wrong with it would quote it, and there are secrets in it.
+            raise ValueError("it is no JSON object") from None
+
+    @model_validator(mode="after")
+    def _has_both_files(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            missing = "tls_key" if self.tls_key is None else "tls_cert"
+            raise ValueError(f"TLS takes a certificate and its key: set SAYSO_{missing.upper()}")
+        return self
+
+
+#: Their values are never quoted.
+_SECRET = frozenset({"buckets"})
+
+
 def load_settings() -> Settings:
     """Read the settings from the environment.
 
@@ -98,6 +276,27 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        name = "SAYSO_" + "_".join(str(part) for part in problem["loc"]).upper()
-        raise SettingsError(f"{name}={problem['input']!r}: {problem['msg']}") from None
+        raise _problem(error) from None
+
+
+def load_service_settings(**given: Any) -> ServiceSettings:
+    """Read the settings of the service from the environment; what is given here goes first.
+
+    Raises SettingsError as ``load_settings`` does; secrets are not in its message.
+    """
+    try:
+        return ServiceSettings(**{name: each for name, each in given.items() if each is not None})
+    except ValidationError as error:
+        raise _problem(error) from None
+
+
+def _problem(error: ValidationError) -> SettingsError:
+    problem = error.errors(include_url=False)[0]
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:  # of several together, and the message names them
+        return SettingsError(message)
+    name = f"SAYSO_{problem['loc'][0]}".upper()
+    if problem["loc"][0] not in _SECRET:
+        return SettingsError(f"{name}={problem['input']!r}: {message}")
+    where = ", ".join(str(part) for part in problem["loc"][1:])
+    return SettingsError(f"{name}: {f'{where}: ' if where else ''}{message}")

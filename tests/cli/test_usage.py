@@ -27,6 +27,7 @@ COMMANDS = [
     "backup",
     "restore",
     "models",
+    "serve",
 ]
 GROUPS = [
     "collections",

@@ -19,6 +19,7 @@ from typing import ClassVar, Literal
 SUBJECTS_PER_EVENT = 1000
 
 EndingReason = Literal["withdrawn", "expired"]
+FacesErasureReason = Literal["withdrawn", "expired", "asked"]
 ErasureReason = Literal["asked", "withdrawn", "expired", "collection", "restore"]
 SubjectPart = Literal["subject", "faces", "consents", "report"]
 AuditUse = Literal["tail", "export", "verify", "head"]
@@ -203,6 +204,93 @@ class PictureSearched(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class EnrolledSearched(Event):
+    """A collection was searched for others who are like somebody in it.
+
+    ``subject`` is whose faces were searched with: the one of the id ``face``, or all that are
+    associated with the user, where it is None. ``found`` is everybody who was returned.
+    """
+
+    kind = "enrolled-searched"
+    collection: str
+    subject: str
+    face: str | None
+    min_similarity: float
+    found: tuple[Found, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FacesRead(Event):
+    """The list of a collection's faces was read: so many of them."""
+
+    kind = "faces-read"
+    collection: str
+    faces: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserCreated(Event):
+    """A subject was made a user, who can be searched for by several faces at once."""
+
+    kind = "user-created"
+    collection: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserDeleted(Event):
+    """A user was deleted; the subject and the faces stay."""
+
+    kind = "user-deleted"
+    collection: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsersRead(Event):
+    """Users of a collection were read: so many of them."""
+
+    kind = "users-read"
+    collection: str
+    users: int
+
+
+@dataclass(frozen=True, slots=True)
+class FacesAssociated(Event):
+    """Faces, told by id, were said to be of one user.
+
+    ``subject`` is the user, ``subjects`` those whom the faces were enrolled for.
+    """
+
+    kind = "faces-associated"
+    collection: str
+    subject: str
+    faces: tuple[str, ...]
+    subjects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FacesDisassociated(Event):
+    """Faces, told by id, were taken from a user; they stay enrolled."""
+
+    kind = "faces-disassociated"
+    collection: str
+    subject: str
+    faces: tuple[str, ...]
+    subjects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionTagged(Event):
+    """Tags of a collection were set, or taken away; told by their keys."""
+
+    kind = "collection-tagged"
+    collection: str
+    tags_set: tuple[str, ...]
+    tags_removed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FacesDetected(Event):
     """The faces of a picture were found and described, and compared with nobody.
 
@@ -242,17 +330,17 @@ class SubjectErased(Event):
 
 @dataclass(frozen=True, slots=True)
 class FacesErased(Event):
-    """So many faces of a subject were erased with the consent that they were enrolled on.
+    """So many faces of a subject were erased; the subject stays.
 
-    The subject stays, on another consent. ``reason`` is ``withdrawn`` (the last purpose of that
-    consent was withdrawn) or ``expired`` (it ended).
+    ``reason`` is ``asked`` (somebody deleted them), or why the consent that they were enrolled on
+    stands no more: ``withdrawn`` (its last purpose was) or ``expired`` (it ended).
     """
 
     kind = "faces-erased"
     collection: str
     subject: str
     faces: int
-    reason: EndingReason
+    reason: FacesErasureReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,6 +513,14 @@ _CLASSES: tuple[type[Event], ...] = (
     LookalikeRefused,
     TemplatesEnrolled,
     PictureSearched,
+    EnrolledSearched,
+    FacesRead,
+    UserCreated,
+    UserDeleted,
+    UsersRead,
+    FacesAssociated,
+    FacesDisassociated,
+    CollectionTagged,
     FacesDetected,
     FacesCompared,
     SubjectErased,

@@ -16,6 +16,7 @@ from sayso.cli.keys import keys
 from sayso.cli.models import models
 from sayso.cli.purposes import purposes
 from sayso.cli.recognize import recognize
+from sayso.cli.serve import serve
 from sayso.cli.subjects import subjects
 
 
@@ -58,5 +59,6 @@ for _command in (
     backup,
     restore,
     models,
+    serve,
 ):
     cli.add_command(_command)

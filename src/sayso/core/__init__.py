@@ -13,8 +13,15 @@ from sayso.core.application import (
     open,  # noqa: A004 - sayso.open() reads well
     require_gallery,
 )
-from sayso.core.looking import PictureSource
-from sayso.core.recognising import DEFAULT_SIMILARITY
+from sayso.core.looking import DEFAULT_SIMILARITY, PictureFile, PictureSource
 from sayso.core.restoring import restore
 
-__all__ = ["DEFAULT_SIMILARITY", "PictureSource", "Sayso", "open", "require_gallery", "restore"]
+__all__ = [
+    "DEFAULT_SIMILARITY",
+    "PictureFile",
+    "PictureSource",
+    "Sayso",
+    "open",
+    "require_gallery",
+    "restore",
+]

@@ -8,23 +8,25 @@ from typing import TYPE_CHECKING, Self
 
 from sayso.callers import Caller
 from sayso.core.auditing import Auditing
-from sayso.core.enrolling import Enrolling
 from sayso.core.galleries import Galleries
+from sayso.core.indexing import Indexing
 from sayso.core.keeping import Keeping
 from sayso.core.keys import Keys
+from sayso.core.linking import Linking
 from sayso.core.people import People
-from sayso.core.recognising import Recognising
 from sayso.core.resources import Resources
+from sayso.core.searching import Searching
+from sayso.core.tokens import Tokens
 from sayso.errors import StoreUnavailable
 from sayso.gallery.opening import is_there, open_gallery
-from sayso.gallery.store import Clock, utc_now
+from sayso.gallery.store import Clock, current_sequence, utc_now
 from sayso.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from sayso.analyzer import Analyzer
 
 
-class Sayso(Galleries, Enrolling, Recognising, People, Auditing, Keys, Keeping):
+class Sayso(Galleries, Indexing, Searching, Linking, People, Auditing, Keys, Keeping, Tokens):
     """A gallery and what can be done with it; a context manager, safe to share between threads.
 
     ``folder`` is the data folder. ``actor`` is who asks: the operating-system user unless given;
@@ -65,6 +67,16 @@ class Sayso(Galleries, Enrolling, Recognising, People, Auditing, Keys, Keeping):
         super(Sayso, other).__init__(self._resources, caller)
         other._owner = False
         return other
+
+    def ready(self) -> None:
+        """Load what is needed to answer; raises the error of whatever is not there."""
+        with self._resources.store.read() as connection:
+            current_sequence(connection)
+        self._resources.analyzer().load()
+
+    def index_size(self) -> int:
+        """Return how many templates this process has in memory."""
+        return self._resources.index.size()
 
     def __enter__(self) -> Self:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -14,7 +15,7 @@ from sayso.audit.log import Entry
 from sayso.audit.verification import Verification
 from sayso.core.base import Act, Base, Call
 from sayso.errors import AuditError
-from sayso.gallery import collections, erasure, faces, purposes, subjects
+from sayso.gallery import collections, enrolled, erasure, purposes, subjects
 from sayso.gallery.collections import Pinned
 from sayso.results import ConsentRecord, SubjectReport
 
@@ -125,7 +126,11 @@ class Auditing(Base):
                 subject=subjects.describe(
                     connection, change.keyring, pinned, subject, now=change.now
                 ),
-                faces=faces.of_subject(connection, pinned, known),
+                faces=tuple(
+                    # Nobody else is told of: not whom their faces are said to be of, either.
+                    replace(face, user=face.user if face.user == subject else None)
+                    for face in enrolled.of_subject(connection, change.find_keys, pinned, known)
+                ),
                 consents=records,
                 notices=_notices(act, pinned, records),
                 entries=entries,

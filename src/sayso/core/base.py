@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -12,12 +12,14 @@ from sayso.audit.events import CallRefused, Event
 from sayso.audit.log import Log, Who
 from sayso.callers import Action, Caller, permit
 from sayso.core.resources import Resources
-from sayso.errors import AccessDenied, ConsentRequired, SaysoError
-from sayso.gallery import access_keys, consents, coverage, subjects
+from sayso.errors import AccessDenied, ConsentRequired, SaysoError, SubjectNotFound
+from sayso.gallery import access_keys, consents, coverage, enrolled, subjects, users
 from sayso.gallery.collections import Pinned
+from sayso.gallery.enrolled import FaceRow
 from sayso.gallery.store import Change
 from sayso.gallery.subjects import Known
 from sayso.gallery.types import ConsentRecord
+from sayso.gallery.users import Linked
 from sayso.keyring.store import Keyring
 
 
@@ -36,6 +38,11 @@ class Call:
     def who(self) -> Who:
         """The caller as the audit log names them."""
         return Who(self.caller.actor, self.caller.key, self.caller.purpose)
+
+    @property
+    def known_purpose(self) -> str | None:
+        """The purpose of those whom the caller may know of; None where that is everybody."""
+        return None if self.caller.sees_everybody else self.caller.purpose
 
     def subject(
         self,
@@ -59,6 +66,29 @@ class Call:
         ):
             return known
         raise subjects.not_found(collection, name)
+
+    def user(
+        self,
+        connection: Connection,
+        keyring: Keyring,
+        collection: Pinned,
+        name: str,
+        now: int,
+        *,
+        shown_only: bool = False,
+    ) -> Linked:
+        """Return a user that the caller may know of; raises InvalidName or UserNotFound.
+
+        With ``shown_only`` one whom the caller may be shown in a search.
+        """
+        try:
+            known = self.subject(connection, keyring, collection, name, now)
+        except SubjectNotFound:
+            raise users.not_found(collection, name) from None
+        purpose = self.caller.purpose or ""
+        if shown_only and not coverage.covered(connection, [known.key], purpose, now):
+            raise users.not_found(collection, name)
+        return users.find(connection, collection, known)
 
 
 @dataclass(slots=True)
@@ -86,6 +116,17 @@ class Act:
         change = self.change
         return self.call.subject(
             change.connection, change.keyring, collection, name, change.now, begun=begun
+        )
+
+    def user(self, collection: Pinned, name: str) -> Linked:
+        """Return a user that the caller may know of; see ``Call.user``."""
+        change = self.change
+        return self.call.user(change.connection, change.keyring, collection, name, change.now)
+
+    def faces(self, collection: Pinned, ids: Iterable[str]) -> dict[str, FaceRow]:
+        """Return those faces, by id, that are there and that the caller may know of."""
+        return enrolled.find(
+            self.connection, collection, ids, purpose=self.call.known_purpose, now=self.change.now
         )
 
     def consents(self, subject: Known) -> tuple[ConsentRecord, ...]:

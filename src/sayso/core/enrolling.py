@@ -20,8 +20,7 @@ from sayso.audit.events import (
 )
 from sayso.core.base import Act, Call
 from sayso.core.galleries import declared
-from sayso.core.looking import Looking, PictureSource, shown
-from sayso.core.recognising import DEFAULT_SIMILARITY
+from sayso.core.looking import DEFAULT_SIMILARITY, Looking, PictureSource, shown
 from sayso.enrolment import (
     Chosen,
     Enrolled,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sayso.audit.events import EndingReason, FacesErased
+from sayso.audit.events import FacesErased, FacesErasureReason
 from sayso.gallery.erasure import FacesGone
 
 
-def faces_erased(gone: Sequence[FacesGone], reason: EndingReason) -> list[FacesErased]:
-    """Return the events of faces that went with their consent."""
+def faces_erased(gone: Sequence[FacesGone], reason: FacesErasureReason) -> list[FacesErased]:
+    """Return the events of faces that are gone."""
     return [
         FacesErased(
             collection=each.collection, subject=each.subject, faces=each.faces, reason=reason

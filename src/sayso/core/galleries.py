@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sayso.audit.events import (
     CollectionCreated,
     CollectionDeleted,
     CollectionsRead,
+    CollectionTagged,
     PurposeDeclared,
     PurposeMet,
     PurposesRead,
@@ -17,6 +19,7 @@ from sayso.callers import ACTIONS
 from sayso.core.base import Act, Base
 from sayso.core.resources import erasures
 from sayso.gallery import collections, coverage, erasure, purposes
+from sayso.gallery import tags as tagging
 from sayso.gallery.purposes import LONGEST_IDLE_DAYS
 from sayso.results import Collection, Purpose, Tombstone
 
@@ -37,12 +40,38 @@ def declared(purpose: Purpose) -> PurposeDeclared:
 class Galleries(Base):
     """What can be done with collections and their purposes."""
 
-    def create_collection(self, name: str) -> Collection:
-        """Make a collection; raises InvalidName or CollectionExists."""
+    def create_collection(self, name: str, *, tags: Mapping[str, str] | None = None) -> Collection:
+        """Make a collection; raises InvalidName, CollectionExists, InvalidTag or TooManyTags."""
         with self._act(self._admit("admin", collection=name)) as act:
             collections.create(act.change, name)
             act.record(CollectionCreated(collection=name))
+            if tags:
+                _tag(act, name, tags)
             return collections.describe(act.connection, name)
+
+    def tag_collection(self, collection: str, tags: Mapping[str, str]) -> None:
+        """Tag a collection for whoever runs it; a tag of the same key is replaced.
+
+        Raises CollectionNotFound, InvalidTag or TooManyTags.
+        """
+        with self._act(self._admit("admin", collection=collection)) as act:
+            _tag(act, collection, tags)
+
+    def untag_collection(self, collection: str, keys: Sequence[str]) -> None:
+        """Take tags from a collection, by their keys; raises CollectionNotFound."""
+        with self._act(self._admit("admin", collection=collection)) as act:
+            pinned = collections.find(act.connection, collection)
+            gone = sorted(set(keys) & tagging.of(act.connection, pinned).keys())
+            tagging.remove(act.change, pinned, gone)
+            act.record(
+                CollectionTagged(collection=collection, tags_set=(), tags_removed=tuple(gone))
+            )
+
+    def collection_tags(self, collection: str) -> dict[str, str]:
+        """Return the tags of a collection; raises CollectionNotFound."""
+        with self._act(self._admit(*ACTIONS, collection=collection)) as act:
+            act.record(CollectionsRead(collections=1))
+            return tagging.of(act.connection, collections.find(act.connection, collection))
 
     def collections(self) -> tuple[Collection, ...]:
         """Return every collection that the caller has access to, ordered by name.
@@ -140,3 +169,10 @@ class Galleries(Base):
         pinned = collections.find(act.connection, collection.name)
         counts = coverage.counts(act.connection, pinned.key, caller.purpose or "", act.change.now)
         return replace(collection, subjects=counts[0], faces=counts[1])
+
+
+def _tag(act: Act, collection: str, tags: Mapping[str, str]) -> None:
+    tagging.put(act.change, collections.find(act.connection, collection), tags)
+    act.record(
+        CollectionTagged(collection=collection, tags_set=tuple(sorted(tags)), tags_removed=())
+    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hmac
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sayso.audit.events import KeyCreated, KeyRevoked, KeysRead
 from sayso.callers import ACTIONS, Action, Caller
 from sayso.core.base import Base, Call
-from sayso.errors import GalleryError, UnknownKey
+from sayso.errors import GalleryError, SignatureWrong, UnknownKey
 from sayso.gallery import access_keys
 from sayso.results import AccessKey, NewAccessKey
 
@@ -88,11 +89,34 @@ class Keys(Base):
 
         Asked by ways in, before there is a caller. What is refused is on record.
         """
+        given = secret.encode("utf-8", "surrogatepass")
+
+        def is_theirs(known: str) -> bool:
+            return hmac.compare_digest(known.encode(), given)
+
+        return self._authenticate(key, is_theirs, UnknownKey)
+
+    def authenticate_signature(self, key: str, verify: Callable[[str], bool]) -> Caller:
+        """Return the caller whose key made a signature, as ``verify`` says of the key's secret.
+
+        Raises UnknownKey, or SignatureWrong when there is such a key and ``verify`` says no. What
+        is refused is on record.
+        """
+        return self._authenticate(key, verify, SignatureWrong)
+
+    def _authenticate(
+        self, key: str, verify: Callable[[str], bool], wrong: type[UnknownKey]
+    ) -> Caller:
         resources = self._resources
         try:
             with resources.store.read() as connection:
                 found = access_keys.authenticate(
-                    connection, resources.keyring.secrets(), key, secret, resources.store.now()
+                    connection,
+                    resources.keyring.secrets(),
+                    key,
+                    verify,
+                    resources.store.now(),
+                    wrong,
                 )
         except UnknownKey as error:
             self._refused(Call(Caller("unknown"), "authenticate", None), error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +14,39 @@ from numpy.typing import NDArray
 from sayso.audit.events import FacesCompared, FacesDetected
 from sayso.core.base import Base, Call
 from sayso.enrolment import Version, digest_of
-from sayso.errors import AccessDenied, ConsentRequired, ModelConflict, NoFaceFound, PictureError
+from sayso.errors import (
+    AccessDenied,
+    ConsentRequired,
+    GalleryError,
+    ModelConflict,
+    NoFaceFound,
+    PictureError,
+)
 from sayso.evidence import calibration
 from sayso.evidence.calibration import Calibration
 from sayso.gallery import collections
 from sayso.gallery.sealing import audited_digest
 from sayso.pictures import read_picture_file
-from sayso.results import Comparison
-from sayso.vision.picture import decode
+from sayso.results import Comparison, FaceComparison, FaceMatch
+from sayso.vision.picture import PictureLimits, decode
 from sayso.vision.types import Analysis, Face, Mode
 
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """The bytes of a picture's file, held to limits of their own."""
+
+    data: bytes = field(repr=False)
+    limits: PictureLimits
+
+
 #: Where a picture comes from: a path, or the bytes of a file.
-PictureSource = str | Path | bytes
+PictureSource = str | Path | bytes | PictureFile
+#: Faces of a picture that are compared with one of another at most, the largest first.
+MOST_COMPARED = 100
+#: What counts as a match unless the caller says otherwise; see ``sayso.evidence``.
+DEFAULT_SIMILARITY = 80.0
+_MOST_SIMILARITY = 100.0
 
 
 class Looking(Base):
@@ -66,6 +88,48 @@ class Looking(Base):
             act.record(FacesCompared(pictures=(digest_a, digest_b), similarity=result.similarity))
         return result
 
+    def compare_faces(
+        self,
+        source: PictureSource,
+        target: PictureSource,
+        *,
+        mode: Mode = "balanced",
+        min_similarity: float = DEFAULT_SIMILARITY,
+        min_quality: float = 0.0,
+    ) -> FaceComparison:
+        """Compare the largest face of one picture with the 100 largest of another; no gallery.
+
+        Only faces whose overall quality is at least ``min_quality``, 0 to 100, are looked at.
+        Raises NoFaceFound where one has none, PictureError, ModelError, ModelConflict for a model
+        without a calibration, and GalleryError for a similarity that is not from 0 to 100.
+        """
+        call = self._admit("compare")
+        check_similarity(min_similarity)
+        measured = measured_of(self._version())
+        looked = [self._look(picture, mode) for picture in (source, target)]
+        rows = [by_size(analysis, min_quality) for analysis, _ in looked]
+        if not all(rows):
+            self._record_detected(call, [(digest, len(a.faces)) for a, digest in looked])
+            picture = (source, target)[0 if not rows[0] else 1]
+            which = shown(picture) or f"the {'source' if not rows[0] else 'target'} picture"
+            raise NoFaceFound(f"no face {_good_enough(min_quality)}was found in {which}")
+        (one, _), (other, _) = looked
+        chosen = rows[1][:MOST_COMPARED]
+        cosines = np.vecdot(other.templates[chosen], one.templates[rows[0][0]][None])
+        found = _face_matches([other.faces[row] for row in chosen], cosines, measured)
+        result = FaceComparison(
+            source=one.faces[rows[0][0]],
+            source_size=(one.width, one.height),
+            target_size=(other.width, other.height),
+            matches=tuple(each for each in found if each.similarity >= min_similarity),
+            unmatched=tuple(each for each in found if each.similarity < min_similarity),
+        )
+        with self._act(call) as act:
+            digest_a, digest_b = (self._audited(digest) for _, digest in looked)
+            best = max(each.similarity for each in found)
+            act.record(FacesCompared(pictures=(digest_a, digest_b), similarity=best))
+        return result
+
     def _version(self) -> Version:
         analyzer = self._resources.analyzer()
         return Version(analyzer.model, analyzer.template_version)
@@ -82,7 +146,12 @@ class Looking(Base):
         """Return what is in a picture, and the sha256 of its file, in hex."""
         analyzer = self._resources.analyzer()
         limits = analyzer.limits
-        data = picture if isinstance(picture, bytes) else read_picture_file(picture, limits)
+        if isinstance(picture, PictureFile):
+            data, limits = picture.data, picture.limits
+        elif isinstance(picture, bytes):
+            data = picture
+        else:
+            data = read_picture_file(picture, limits)
         analysis = analyzer.analyze(decode(data, limits), mode=mode)
         return analysis, digest_of(data)
 
@@ -136,4 +205,30 @@ def measured_of(version: Version) -> Calibration:
 
 def shown(picture: PictureSource) -> str:
     """Return what messages call a picture: its path as given, or nothing."""
-    return "" if isinstance(picture, bytes) else os.fspath(picture)
+    return "" if isinstance(picture, bytes | PictureFile) else os.fspath(picture)
+
+
+def check_similarity(similarity: float) -> None:
+    """Raise GalleryError for a similarity to be reached that is not from 0 to 100."""
+    if not 0 <= similarity <= _MOST_SIMILARITY:
+        raise GalleryError(f"min_similarity is {similarity}; it runs from 0 to 100")
+
+
+def by_size(analysis: Analysis, min_quality: float) -> list[int]:
+    """Return the places of the faces that are good enough, the largest first."""
+    good = [i for i, face in enumerate(analysis.faces) if face.quality.overall >= min_quality]
+    return sorted(good, key=lambda i: -analysis.faces[i].width * analysis.faces[i].height)
+
+
+def _good_enough(min_quality: float) -> str:
+    return f"of at least quality {min_quality:g} " if min_quality > 0 else ""
+
+
+def _face_matches(
+    faces: Sequence[Face], cosines: NDArray[np.float32], measured: Calibration
+) -> list[FaceMatch]:
+    """Say what the scores are worth, the most similar first."""
+    cosines = np.minimum(cosines, np.float32(1))
+    similarity, rates = measured.similarity(cosines), measured.false_match_rate(cosines)
+    scores = zip(faces, similarity.tolist(), cosines.tolist(), rates.tolist(), strict=True)
+    return sorted((FaceMatch(*each) for each in scores), key=lambda each: -each.similarity)

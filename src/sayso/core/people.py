@@ -19,7 +19,7 @@ from sayso.core.erased import faces_erased
 from sayso.core.galleries import declared
 from sayso.core.resources import erasures
 from sayso.errors import GalleryError
-from sayso.gallery import collections, consents, erasure, faces, subjects
+from sayso.gallery import collections, consents, enrolled, erasure, subjects
 from sayso.gallery.times import microseconds, moment
 from sayso.results import Consent, ConsentRecord, EnrolledFace, Subject, Tombstone, Withdrawal
 
@@ -81,7 +81,14 @@ class People(Base):
             pinned = collections.find(act.connection, collection)
             known = act.subject(pinned, subject)
             act.record(SubjectRead(collection=collection, subject=known.id, what="faces"))
-            return faces.of_subject(act.connection, pinned, known)
+            return enrolled.of_subject(
+                act.connection,
+                act.change.find_keys,
+                pinned,
+                known,
+                purpose=act.call.known_purpose,
+                now=act.change.now,
+            )
 
     def erase_subject(self, collection: str, name: str) -> Tombstone:
         """Erase a subject: templates, consents, evidence, name and key, in every process.

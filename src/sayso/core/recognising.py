@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from sayso.audit.events import Found, PictureSearched
 from sayso.core.base import Call
-from sayso.core.looking import Looking, PictureSource, measured_of, shown
+from sayso.core.looking import (
+    DEFAULT_SIMILARITY,
+    Looking,
+    PictureSource,
+    check_similarity,
+    measured_of,
+    shown,
+)
 from sayso.enrolment import Version
 from sayso.errors import GalleryError
 from sayso.evidence.calibration import Calibration
@@ -18,9 +25,6 @@ from sayso.gallery.index import Matches
 from sayso.results import Candidate, Recognition, RecognizedFace
 from sayso.vision.types import Mode
 
-#: What counts as a match unless the caller says otherwise; see ``sayso.evidence``.
-DEFAULT_SIMILARITY = 80.0
-_MOST_SIMILARITY = 100.0
 _MOST_CANDIDATES = 4096
 #: Matches that one entry of the audit log names at most.
 _FOUND = 1000
@@ -51,7 +55,7 @@ class Recognising(Looking):
         ``min_similarity`` that is not from 0 to 100.
         """
         call = self._searching(collection, purpose)
-        _check_search(min_similarity)
+        check_search(min_similarity)
         measured = measured_of(self._comparable(collection))
         analysis, digest = self._analyse(picture, mode)
         matches = self._match(
@@ -82,7 +86,7 @@ class Recognising(Looking):
         ``min_similarity`` that is not from 0 to 100 or a ``top`` that is not from 1 to 4096.
         """
         call = self._searching(collection, purpose)
-        _check_search(min_similarity, top)
+        check_search(min_similarity, top)
         matrix = faces.check_templates(templates)
         measured = measured_of(self._comparable(collection, version))
         return self._match(call, matrix, min_similarity, top, measured, picture=None)
@@ -133,9 +137,9 @@ class Recognising(Looking):
         return answer
 
 
-def _check_search(min_similarity: float, top: int = 1) -> None:
-    if not 0 <= min_similarity <= _MOST_SIMILARITY:
-        raise GalleryError(f"min_similarity is {min_similarity}; it runs from 0 to 100")
+def check_search(min_similarity: float, top: int = 1) -> None:
+    """Raise GalleryError for a similarity or a number of candidates that cannot be asked for."""
+    check_similarity(min_similarity)
     if not 1 <= top <= _MOST_CANDIDATES:
         raise GalleryError(f"top is {top}; it runs from 1 to {_MOST_CANDIDATES}")
 

@@ -9,10 +9,9 @@ destroyed when the access key is revoked.
 from __future__ import annotations
 
 import base64
-import hmac
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +28,8 @@ from sayso.keyring.sealing import DataKey
 _TABLE = schema.access_keys
 _PREFIX = "SAYS"
 _LONGEST_ACTOR = 255
+_UNKNOWN = "the access key is not known, or its secret is another, or it was revoked"
+_NOBODYS = "a secret that no key has"
 
 
 def create(
@@ -104,17 +105,25 @@ def revoke(change: Change, key_id: str) -> AccessKey:
 
 
 def authenticate(
-    connection: Connection, sealing: DataKey, key_id: str, secret: str, now: int
+    connection: Connection,
+    sealing: DataKey,
+    key_id: str,
+    verify: Callable[[str], bool],
+    now: int,
+    wrong: type[UnknownKey],
 ) -> AccessKey:
-    """Return the key that this is the secret of, if it is live; raises UnknownKey.
+    """Return a key if it is live and ``verify`` says yes to its secret; raises UnknownKey.
 
-    The message is the same whatever was wrong, but for a key that has ended, which only somebody
-    with its secret is told.
+    Where ``verify`` says no it is ``wrong`` that is raised. The message is the same whatever was
+    wrong, but for a key that has ended, which only somebody with its secret is told.
     """
     row = connection.execute(select(_TABLE).where(_TABLE.c.id == key_id)).first()
-    known = b"" if row is None or row.secret is None else sealing.open(row.secret, row.id.encode())
-    if not known or not hmac.compare_digest(known, secret.encode("utf-8", "surrogatepass")):
-        raise UnknownKey("the access key is not known, or its secret is another, or it was revoked")
+    if row is None or row.secret is None:
+        # As much work as for a key that is there.
+        verify(_NOBODYS)
+        raise UnknownKey(_UNKNOWN)
+    if not verify(sealing.open(row.secret, row.id.encode()).decode()):
+        raise wrong(_UNKNOWN)
     require_live(connection, key_id, now)
     return _key(row, sealing)
 

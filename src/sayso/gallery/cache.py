@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sayso.errors import StoreUnavailable
-from sayso.gallery import coverage, faces
+from sayso.gallery import coverage, faces, users
 from sayso.gallery.coverage import FOREVER, Windows
+from sayso.gallery.fusing import Fused
 from sayso.gallery.search import ExactSearch
 from sayso.gallery.store import current_sequence, current_state
 from sayso.keyring.store import Keyring
@@ -27,7 +29,8 @@ class Eligible:
     """Who may be shown for a purpose at any time from ``start`` on and before ``end``.
 
     ``rows`` is bool (n,) over the cached rows; ``population`` counts the subjects among them, and
-    ``templates`` the rows.
+    ``templates`` the rows. ``live`` has the keys of all subjects who may be shown, also of those
+    who have no row.
     """
 
     rows: NDArray[np.bool_]
@@ -35,6 +38,7 @@ class Eligible:
     templates: int
     start: int
     end: int
+    live: Keys
 
 
 class CollectionCache:
@@ -57,7 +61,13 @@ class CollectionCache:
         self._search = ExactSearch(dimension, threads=threads)
         self._faces: Keys = np.empty(0, np.int64)
         self._subjects: Keys = np.empty(0, np.int64)
+        self._users: Keys = np.empty(0, np.int64)  # of each row, 0 for none
+        self._user_subjects: dict[int, int] = {}
         self._purposes: dict[str, _PurposeCache] = {}
+        self._fused: dict[str, tuple[Eligible, Fused]] = {}
+
+    def __len__(self) -> int:
+        return len(self._faces)
 
     def refresh(self, connection: Connection, purpose: str | None = None) -> None:
         """Apply what was committed since the last time; load that purpose if it is a new one."""
@@ -75,6 +85,9 @@ class CollectionCache:
         if sequence != self._sequence:
             changed = self._remove(faces.removed(connection, self._key, self._sequence))
             changed |= self._add(connection)
+            linked = self._link(connection)
+            if changed or linked:
+                self._wipe_fused()
             for known in self._purposes.values():
                 known.refresh(connection, self._key, rows_changed=changed)
             self._sequence = sequence
@@ -90,7 +103,65 @@ class CollectionCache:
     def everybody(self) -> Eligible:
         """Return every row, whatever was agreed to: to enrol nobody under another's name."""
         rows = np.ones(len(self._faces), np.bool_)
-        return Eligible(rows, len(np.unique(self._subjects)), len(rows), 0, FOREVER)
+        people = np.unique(self._subjects)
+        return Eligible(rows, len(people), len(rows), 0, FOREVER, people)
+
+    def row_of(self, face: int) -> int | None:
+        """Return the row of the face of that key."""
+        found = np.flatnonzero(self._faces == face)
+        return int(found[0]) if found.size else None
+
+    def templates_of(self, faces: Sequence[int]) -> NDArray[np.float32]:
+        """Return the templates, float32 (n, d), of the faces of these keys, which must be there."""
+        places = {int(self._faces[row]): row for row in np.flatnonzero(np.isin(self._faces, faces))}
+        return self._search.rows(np.array([places[face] for face in faces], np.int64))
+
+    def search_faces(
+        self,
+        probe: NDArray[np.float32],
+        eligible: Eligible,
+        top: int,
+        min_cosine: float,
+        without: int | None = None,
+    ) -> list[Found]:
+        """Find the ``top`` faces most like a probe, float32 (d,), but for the row ``without``."""
+        allowed, available = eligible.rows, eligible.templates
+        if without is not None and allowed[without]:
+            allowed = allowed.copy()
+            allowed[without] = False
+            available -= 1
+        if not available:
+            return []
+        scores, rows = self._search.search(probe[None], min(top, available), allowed)
+        return [
+            (int(self._faces[row]), int(self._subjects[row]), float(score))
+            for score, row in zip(scores[0], rows[0], strict=True)
+            if row >= 0 and score >= min_cosine
+        ]
+
+    def fused(self, purpose: str, eligible: Eligible) -> Fused:
+        """Return the fused templates of users who may be shown, of faces that may be."""
+        known = self._fused.get(purpose)
+        if known is not None:
+            if known[0] is eligible:
+                return known[1]
+            known[1].wipe()
+        rows = np.flatnonzero((self._users > 0) & eligible.rows)
+        shown = np.array(
+            [self._user_subjects.get(int(user), 0) for user in self._users[rows]], np.int64
+        )
+        rows = rows[np.isin(shown, eligible.live)]
+        users, owners = np.unique(self._users[rows], return_inverse=True)
+        made = Fused(
+            users,
+            np.array([self._user_subjects[int(user)] for user in users], np.int64),
+            owners.astype(np.int64, copy=False),
+            self._faces[rows],
+            self._subjects[rows],
+            self._search.rows(rows),
+        )
+        self._fused[purpose] = (eligible, made)
+        return made
 
     def search(
         self, probes: NDArray[np.float32], eligible: Eligible, top: int, min_cosine: float
@@ -121,8 +192,10 @@ class CollectionCache:
     def clear(self) -> None:
         """Start from nothing."""
         self._search = ExactSearch(self._dimension, threads=self._threads)
-        self._faces = self._subjects = np.empty(0, np.int64)
+        self._faces = self._subjects = self._users = np.empty(0, np.int64)
+        self._user_subjects = {}
         self._purposes = {}
+        self._wipe_fused()
         self._sequence = 0
 
     def _reduce(
@@ -152,7 +225,25 @@ class CollectionCache:
             return False
         self._faces = np.concatenate(new_faces)
         self._subjects = np.concatenate(new_subjects)
+        self._users = np.r_[self._users, np.zeros(len(self._faces) - len(self._users), np.int64)]
         return True
+
+    def _link(self, connection: Connection) -> bool:
+        """Apply what was associated with users, or no longer is."""
+        new = users.changed(connection, self._key, self._sequence)
+        if not new:
+            return False
+        of_face = dict(new)
+        rows = np.flatnonzero(np.isin(self._faces, list(of_face)))
+        self._users[rows] = [of_face[int(face)] for face in self._faces[rows]]
+        unknown = {user for user in of_face.values() if user} - set(self._user_subjects)
+        self._user_subjects |= users.subjects_of(connection, sorted(unknown))
+        return True
+
+    def _wipe_fused(self) -> None:
+        for _, made in self._fused.values():
+            made.wipe()
+        self._fused = {}
 
     def _remove(self, gone: Keys) -> bool:
         rows = np.flatnonzero(np.isin(self._faces, gone)) if gone.size else gone
@@ -162,6 +253,7 @@ class CollectionCache:
         # As the search does: the other rows close up and keep their order.
         self._faces = np.delete(self._faces, rows)
         self._subjects = np.delete(self._subjects, rows)
+        self._users = np.delete(self._users, rows)
         return True
 
 
@@ -204,6 +296,7 @@ class _PurposeCache:
             population = int(np.count_nonzero(people[1:] != people[:-1])) + bool(people.size)
             # Nothing changes by itself before the next window opens or closes.
             edges = np.concatenate([starts, ends, [FOREVER]])
-            found = Eligible(rows, population, people.size, now, int(edges[edges > now].min()))
+            end = int(edges[edges > now].min())
+            found = Eligible(rows, population, people.size, now, end, np.unique(live))
             self._eligible = found
         return found

@@ -19,9 +19,10 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    update,
 )
 
-from sayso.gallery import schema
+from sayso.gallery import answers, schema
 from sayso.gallery.batches import IN_LIST, batches
 from sayso.gallery.collections import Pinned
 from sayso.gallery.coverage import standing
@@ -60,6 +61,7 @@ def delete_collection(change: Change, collection: Pinned) -> tuple[Tombstone, ..
     purpose = schema.purposes.c
     its_purposes = select(purpose.key).where(purpose.collection_key == collection.key)
     execute(delete(schema.removals).where(schema.removals.c.collection_key == collection.key))
+    execute(delete(schema.tags).where(schema.tags.c.collection_key == collection.key))
     execute(delete(schema.notices).where(schema.notices.c.purpose_key.in_(its_purposes)))
     execute(delete(schema.purposes).where(purpose.collection_key == collection.key))
     execute(delete(schema.collections).where(schema.collections.c.key == collection.key))
@@ -91,6 +93,30 @@ def erase_faces(
         _remove_faces(change, gone)
         change.stripped.extend(each.subject for each in found)
     return found
+
+
+def erase_listed_faces(
+    change: Change, collection: Pinned, keys: Sequence[int]
+) -> tuple[FacesGone, ...]:
+    """Erase the faces of these keys; return whose they were. Their subjects and consents stay."""
+    gone: dict[str, int] = {}
+    face = schema.faces.c
+    for batch in batches(keys, IN_LIST):
+        which = face.key.in_(batch)
+        query = (
+            select(_SUBJECT.id, func.count())
+            .select_from(schema.faces)
+            .join(schema.subjects, _SUBJECT.key == face.subject_key)
+            .where(which)
+            .group_by(_SUBJECT.id)
+        )
+        for subject, number in change.connection.execute(query):
+            gone[subject] = gone.get(subject, 0) + number
+        _remove_faces(change, which)
+    if gone:
+        answers.forget(change, collection.name)
+    change.stripped.extend(gone)
+    return tuple(FacesGone(collection.name, *each) for each in gone.items())
 
 
 def faces_ended(connection: Connection, since: int, now: int) -> bool:
@@ -154,6 +180,15 @@ def _erase(
             ).where(which),
         )
     )
+    user = schema.users.c
+    their_users = select(user.key).where(user.subject_key.in_(people))
+    execute(
+        update(schema.faces)
+        .where(face.user_key.in_(their_users))
+        .values(user_key=None, linked=change.sequence)
+    )
+    execute(delete(schema.users).where(user.subject_key.in_(people)))
+    answers.forget(change, collection.name)
     _remove_faces(change, face.subject_key.in_(people))
     execute(delete(schema.consent_purposes).where(purpose.consent_key.in_(their_consents)))
     execute(delete(schema.consents).where(consent.subject_key.in_(people)))

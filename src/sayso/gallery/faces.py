@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +19,6 @@ from sayso.gallery.sealing import STORED, open_template, picture_digest, seal_te
 from sayso.gallery.search import LARGEST_DIMENSION
 from sayso.gallery.store import Change
 from sayso.gallery.subjects import Known
-from sayso.gallery.times import moment
-from sayso.gallery.types import EnrolledFace
 from sayso.keyring.sealing import DataKey
 from sayso.keyring.store import Keyring
 
@@ -34,11 +31,16 @@ DAMAGED = "the gallery cannot be used: it holds a damaged template; restore it f
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a face came from; ``digest`` is the sha256 of its picture's file, in hex."""
+    """Where a face came from; ``digest`` is the sha256 of its picture's file, in hex.
+
+    ``size`` is the picture's width and height in pixels, ``score`` that of the detection.
+    """
 
     box: tuple[float, float, float, float]
     quality: float
     digest: str
+    size: tuple[int, int]
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,30 +135,6 @@ def enrolled_pictures(change: Change, subject: Known, pictures: Sequence[str]) -
     return found
 
 
-def of_subject(
-    connection: Connection, collection: Pinned, subject: Known
-) -> tuple[EnrolledFace, ...]:
-    """Return the subject's faces, the oldest first."""
-    consent = schema.consents.c
-    rows = connection.execute(
-        select(
-            _FACE.id,
-            consent.id.label("consent"),
-            _FACE.template_version,
-            _FACE.box_left,
-            _FACE.box_top,
-            _FACE.box_right,
-            _FACE.box_bottom,
-            _FACE.quality,
-            _FACE.created,
-        )
-        .join(schema.consents, consent.key == _FACE.consent_key)
-        .where(_FACE.subject_key == subject.key)
-        .order_by(_FACE.key)
-    )
-    return tuple(_face(row, collection, subject.name) for row in rows)
-
-
 def changed(
     connection: Connection, keyring: Keyring, collection_key: int, dimension: int, since: int
 ) -> Iterator[Chunk]:
@@ -233,14 +211,24 @@ def ids(connection: Connection, keys: Sequence[int]) -> dict[int, str]:
     return found
 
 
+def linked(connection: Connection, keys: Sequence[int]) -> dict[int, int | None]:
+    """Return the keys of the users of those faces, by key, that are still there."""
+    found: dict[int, int | None] = {}
+    for batch in batches(keys, IN_LIST):
+        query = select(_FACE.key, _FACE.user_key).where(_FACE.key.in_(batch))
+        found.update((key, user) for key, user in connection.execute(query))
+    return found
+
+
 def _not_of_unit_length(matrix: NDArray[np.float32]) -> NDArray[np.int64]:
     with np.errstate(over="ignore", invalid="ignore"):
         squares = np.einsum("ij,ij->i", matrix, matrix)
         return np.flatnonzero(~(np.abs(np.sqrt(squares) - 1) <= _LENGTH_TOLERANCE))  # NaN too
 
 
-def _origin(key: DataKey, origin: Origin | None) -> dict[str, float | bytes | None]:
+def _origin(key: DataKey, origin: Origin | None) -> dict[str, float | bytes | str | None]:
     left, top, right, bottom = origin.box if origin else (None,) * 4
+    width, height = origin.size if origin else (None, None)
     return {
         "quality": origin.quality if origin else None,
         "box_left": left,
@@ -248,18 +236,8 @@ def _origin(key: DataKey, origin: Origin | None) -> dict[str, float | bytes | No
         "box_right": right,
         "box_bottom": bottom,
         "picture_digest": picture_digest(key, origin.digest) if origin else None,
+        "picture_id": str(uuid.uuid4()) if origin else None,
+        "picture_width": width,
+        "picture_height": height,
+        "score": origin.score if origin else None,
     }
-
-
-def _face(row: Any, collection: Pinned, name: str) -> EnrolledFace:
-    face_id, consent, version, left, top, right, bottom, quality, created = row
-    return EnrolledFace(
-        id=face_id,
-        subject=name,
-        consent=consent,
-        model=collection.model or "",
-        template_version=version,
-        box=None if left is None else (left, top, right, bottom),
-        quality=quality,
-        created=moment(created),
-    )

@@ -11,16 +11,19 @@ as others and leave no trace in the answer.
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
-from sayso.gallery import collections, coverage, faces, schema, subjects
-from sayso.gallery.cache import CollectionCache, Found
+from sayso.gallery import collections, coverage, faces, schema, subjects, users
+from sayso.gallery.cache import CollectionCache, Eligible, Found
 from sayso.gallery.store import Change, Store, current_state
+from sayso.gallery.users import Linked
 
 #: How often an answer is put together anew because consents changed under way.
 _ATTEMPTS = 5
@@ -39,6 +42,28 @@ class Hit:
     cosine: float
     subject_key: int
     face_key: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserHit:
+    """A user that a probe resembles, with the cosine of their fused template.
+
+    ``faces`` and ``people`` are the store's keys of the faces that it is made of, and of whose
+    these are.
+    """
+
+    user: Linked
+    cosine: float
+    faces: tuple[int, ...]
+    people: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UserMatches:
+    """The users that a probe resembles, best first; ``population`` counts who could have been."""
+
+    hits: tuple[UserHit, ...]
+    population: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +109,111 @@ class Index:
                 break
             # Somebody withdrew, expired or was erased meanwhile: the next best may move up.
         return Matches(hits, templates)
+
+    def match_faces(
+        self,
+        collection: str,
+        probe: NDArray[np.float32],
+        *,
+        purpose: str,
+        top: int,
+        min_cosine: float,
+        without: int | None = None,
+    ) -> Matches:
+        """Find up to ``top`` faces at least so similar to one probe, float32 (d,).
+
+        As ``match``, but a subject may be found by several faces; the face of the key ``without``
+        is left out.
+        """
+        for _ in range(_ATTEMPTS):
+            with self._ready(collection, probe[None], purpose) as ready:
+                if ready is None:
+                    return Matches(((),), 0)
+                cache, eligible = ready
+                row = None if without is None else cache.row_of(without)
+                found = [cache.search_faces(probe, eligible, top, min_cosine, row)]
+                count = eligible.templates - (row is not None and bool(eligible.rows[row]))
+            with self._store.read() as connection:
+                hits = self._shown(connection, found, purpose, self._store.now())
+            if len(hits[0]) == len(found[0]):
+                break
+        return Matches(hits, count)
+
+    def match_users(
+        self,
+        collection: str,
+        probe: NDArray[np.float32],
+        *,
+        purpose: str,
+        top: int,
+        min_cosine: float,
+        without: int | None = None,
+    ) -> UserMatches:
+        """Find up to ``top`` users whose fused template is at least so similar to one probe.
+
+        The user of the key ``without`` is left out.
+        """
+        with self._ready(collection, probe[None], purpose) as ready:
+            if ready is None:
+                return UserMatches((), 0)
+            cache, eligible = ready
+            fused = cache.fused(purpose, eligible)
+            found = fused.search(probe, top, min_cosine, without)
+            population = len(fused) - (without is not None and fused.of(without) is not None)
+        with self._store.read() as connection:
+            keyring = self._store.keyring
+            known = users.by_keys(connection, keyring.find, [f.user for f in found])
+        hits = tuple(
+            UserHit(known[f.user], f.cosine, f.faces, f.subjects) for f in found if f.user in known
+        )
+        return UserMatches(hits, population)
+
+    def confirm_users(self, change: Change, matches: UserMatches, purpose: str) -> UserMatches:
+        """Leave out whoever may not be shown any more, or is made of a face that may not be."""
+        people = {key for hit in matches.hits for key in (*hit.people, hit.user.subject.key)}
+        shown = coverage.covered(change.connection, sorted(people), purpose, change.now)
+        there = faces.linked(change.connection, [key for hit in matches.hits for key in hit.faces])
+        hits = tuple(
+            hit
+            for hit in matches.hits
+            if shown.issuperset({*hit.people, hit.user.subject.key})
+            and all(there.get(face) == hit.user.key for face in hit.faces)
+        )
+        return UserMatches(hits, matches.population)
+
+    def template(self, collection: str, face: int, purpose: str) -> NDArray[np.float32] | None:
+        """Return a face's template, by key, float32 (d,), if it may be used for the purpose."""
+        with self._ready(collection, None, purpose) as ready:
+            if ready is None:
+                return None
+            cache, eligible = ready
+            row = cache.row_of(face)
+            if row is None or not eligible.rows[row]:
+                return None
+            return cache.templates_of([face]).reshape(-1)
+
+    def fused_template(
+        self, collection: str, user: int, purpose: str
+    ) -> NDArray[np.float32] | None:
+        """Return a user's fused template, float32 (d,), of what may be used for the purpose."""
+        with self._ready(collection, None, purpose) as ready:
+            return None if ready is None else ready[0].fused(purpose, ready[1]).of(user)
+
+    def templates(self, collection: str, wanted: Sequence[int]) -> NDArray[np.float32] | None:
+        """Return the templates of faces by their keys, float32 (n, d), whatever was agreed to.
+
+        To compare faces that are said to be one person's, and nothing else. None when one of them
+        is gone.
+        """
+        with self._ready(collection, None, None) as ready:
+            if ready is None or any(ready[0].row_of(face) is None for face in wanted):
+                return None
+            return ready[0].templates_of(wanted)
+
+    def size(self) -> int:
+        """Return how many templates this process has in memory."""
+        with self._lock:
+            return sum(map(len, self._caches.values()))
 
     def confirm(self, change: Change, matches: Matches, purpose: str) -> Matches:
         """Leave out whoever may not be shown any more at the time of the change.
@@ -161,22 +291,41 @@ class Index:
         top: int,
         min_cosine: float,
     ) -> tuple[list[list[Found]], int]:
+        if not len(probes):
+            with self._store.read() as connection:
+                collections.find(connection, collection)
+            return [], 0  # nobody is looked for
+        with self._ready(collection, probes, purpose) as ready:
+            if ready is None:
+                return [[] for _ in probes], 0  # nobody was ever enrolled
+            cache, eligible = ready
+            return cache.search(probes, eligible, top, min_cosine), eligible.templates
+
+    @contextlib.contextmanager
+    def _ready(
+        self, collection: str, probes: NDArray[np.float32] | None, purpose: str | None
+    ) -> Iterator[tuple[CollectionCache, Eligible] | None]:
+        """Give a collection's cache, locked and up to date, and who in it may be shown.
+
+        Everybody where there is no purpose. None where nobody was ever enrolled.
+        """
         self._wipe_deleted()
         with self._store.read() as connection:
             pinned = collections.find(connection, collection)
-        if pinned.dimension is None or not len(probes):
-            return [[] for _ in probes], 0  # nobody was ever enrolled, or nobody is looked for
-        collections.check_dimension(pinned, probes.shape[1])
+        if pinned.dimension is None:
+            yield None
+            return
+        if probes is not None:
+            collections.check_dimension(pinned, probes.shape[1])
         cache = self._cache(pinned.key, pinned.dimension)
         with cache.lock:
             # The connection comes after the lock: a cache must not meet an older state than it has.
             with self._store.read() as connection:
                 cache.refresh(connection, purpose)
             if purpose is None:
-                eligible = cache.everybody()
+                yield cache, cache.everybody()
             else:
-                eligible = cache.eligible(purpose, self._store.now())
-            return cache.search(probes, eligible, top, min_cosine), eligible.templates
+                yield cache, cache.eligible(purpose, self._store.now())
 
     def _cache(self, key: int, dimension: int) -> CollectionCache:
         with self._lock:

@@ -58,7 +58,9 @@ _REPLACED = (
     schema.subjects,
     schema.consents,
     schema.consent_purposes,
+    schema.users,
     schema.faces,
+    schema.tags,
     schema.access_keys,
 )
 #: What to do where a gallery that is there is in the way.
@@ -98,6 +100,7 @@ class _Gone:
     times: dict[str, int]
     subjects: frozenset[int]
     consents: frozenset[int]
+    users: frozenset[int]
 
 
 def replace(change: Change, source: Source) -> LeftOut:
@@ -110,7 +113,7 @@ def replace(change: Change, source: Source) -> LeftOut:
     try:
         _settle_log(change, source)
         gone = _find_gone(change, source)
-        for table in (schema.removals, *reversed(_REPLACED)):
+        for table in (schema.removals, schema.answers, *reversed(_REPLACED)):
             change.connection.execute(delete(table))
         _fill(change, source, gone)
         stones = _bury(change.connection, source, gone)
@@ -205,6 +208,7 @@ def _find_gone(change: Change, source: Source) -> _Gone:
     with backup.reading(source.path):
         ids: dict[str, int] = dict(_pairs(source.connection, select(_SUBJECT.id, _SUBJECT.key)))
         owners = _pairs(source.connection, select(_CONSENT.key, _CONSENT.subject_key))
+        users = _pairs(source.connection, select(schema.users.c.key, schema.users.c.subject_key))
     keys = change.keyring.find(ids)
     ended = _ended(change, "subject")
     # An older copy of the keyring may have been put back, and have keys that were destroyed.
@@ -213,7 +217,8 @@ def _find_gone(change: Change, source: Source) -> _Gone:
     times = {each: ended.get(each, change.now) for each in ids if each in ended or each not in keys}
     subjects = frozenset(ids[each] for each in times)
     gone = frozenset(key for key, owner in owners if owner in subjects)
-    return _Gone(times, subjects, gone)
+    gone_users = frozenset(key for key, owner in users if owner in subjects)
+    return _Gone(times, subjects, gone, gone_users)
 
 
 def _ended(change: Change, kind: Kind) -> dict[str, int]:
@@ -249,6 +254,8 @@ def _fill(change: Change, source: Source, gone: _Gone) -> None:
             kept = rows if at is None else [row for row in rows if row[at] not in owners]
             if sequence is not None:
                 kept = [(*row[:sequence], change.sequence, *row[sequence + 1 :]) for row in kept]
+            if table is schema.faces and gone.users:
+                kept = [_without_user(names, row, gone.users) for row in kept]
             _insert(change.connection, insert(table), kept)
     for table in (schema.tombstones, schema.pending_endings):
         for rows in _rows(source, table):
@@ -262,9 +269,15 @@ def _owner(table: Table, gone: _Gone) -> tuple[str | None, frozenset[int]]:
         return "key", gone.subjects
     if table is schema.consent_purposes:
         return "consent_key", gone.consents
-    if table in (schema.consents, schema.faces):
+    if table in (schema.consents, schema.users, schema.faces):
         return "subject_key", gone.subjects
     return None, frozenset()
+
+
+def _without_user(names: list[str], row: Row, gone: frozenset[int]) -> Row:
+    """Return the row of a face without its user, if that is one of those who are gone."""
+    at = names.index("user_key")
+    return (*row[:at], None, *row[at + 1 :]) if row[at] in gone else row
 
 
 def _keep_numbering(connection: Connection, source: Source) -> None:

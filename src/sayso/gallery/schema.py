@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 
 #: The migration that this code needs the store to be at.
-REVISION = "0002"
+REVISION = "0003"
 
 metadata = MetaData(
     naming_convention={
@@ -185,9 +185,51 @@ faces = Table(
     Column("picture_digest", LargeBinary),
     Column("created", BigInteger, nullable=False),
     Column("sequence", BigInteger, nullable=False),
+    # The picture that it came from: a random id, and its size in pixels.
+    Column("picture_id", String(36)),
+    Column("picture_width", Integer),
+    Column("picture_height", Integer),
+    Column("score", Float),  # of the detection, 0 to 1
+    # The user that it is associated with, and the change that last said so.
+    Column("user_key", ForeignKey("users.key")),
+    Column("linked", BigInteger),
     UniqueConstraint("subject_key", "picture_digest"),
     Index(None, "collection_key", "sequence"),
+    Index(None, "collection_key", "linked"),
+    Index(None, "user_key"),
     sqlite_autoincrement=True,
+)
+
+#: Subjects to be searched for by several faces at once. The fused templates are not kept: the
+#: index makes them of the faces that are associated, so that nothing of an erased face is in one.
+users = Table(
+    "users",
+    metadata,
+    _key(),
+    Column("collection_key", ForeignKey(collections.c.key), nullable=False, index=True),
+    Column("subject_key", ForeignKey(subjects.c.key), nullable=False, unique=True),
+    Column("created", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+#: What the operator notes of a collection; never of a person.
+tags = Table(
+    "tags",
+    metadata,
+    Column("collection_key", ForeignKey(collections.c.key), primary_key=True),
+    Column("name", String(128), primary_key=True),
+    Column("value", String(256), nullable=False),
+)
+
+#: What was answered to requests that may be sent again, by a digest of their token; sealed.
+answers = Table(
+    "answers",
+    metadata,
+    Column("token", LargeBinary, primary_key=True),
+    Column("request", LargeBinary, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Column("collection", String(255), index=True),
+    Column("given", BigInteger, nullable=False, index=True),
 )
 
 #: Faces that are gone, for the caches of other processes.

@@ -140,6 +140,16 @@ class ExactSearch:
             self._length = target
             del self._blocks[-(-target // BLOCK) :]
 
+    def rows(self, rows: NDArray[np.int64]) -> Float32:
+        """Return the templates of these rows, float32 (n, d), as a copy."""
+        with self._lock:
+            found = np.empty((len(rows), self.dimension), np.float32)
+            numbers, places = np.divmod(rows, BLOCK)
+            for number in np.unique(numbers):
+                here = numbers == number
+                found[here] = self._blocks[number].rows[places[here]]
+            return found
+
     def search(
         self, probes: ArrayLike, k: int, allowed: NDArray[np.bool_] | None = None
     ) -> tuple[Float32, NDArray[np.int64]]:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from sqlalchemy.exc import DBAPIError, NoResultFound
 from sayso.durable import sync_folder
 from sayso.errors import StoreUnavailable
 from sayso.gallery import schema
+from sayso.gallery.commits import Commits
 from sayso.gallery.times import microseconds
 from sayso.keyring.sealing import DataKey
 from sayso.keyring.store import Ending, Keyring, Kind
@@ -109,9 +109,9 @@ class Store:
         self._shown = _called(folder, shown)
         self._path = folder / FILE
         self._timeout = busy_timeout
-        self._writing = threading.Lock()
         found = find_database(folder, shown=shown)
         self._engine = sqlite_engine(self._path, busy_timeout)
+        self._commits = Commits(self._engine, busy_timeout, self._too_busy)
         try:
             revision = self._revision() if found else None
             if revision != schema.REVISION or self._unscrubbed():
@@ -140,26 +140,15 @@ class Store:
 
         Raises StoreUnavailable when other writers keep the store for longer than the timeout.
         """
-        if not self._writing.acquire(timeout=self._timeout):
-            raise self._unavailable(
-                f"another write took longer than {self._timeout:g} s; try again"
-            )
-        try:
-            with self._translated(), self._engine.connect() as connection:
-                connection.execution_options(**WRITING)
-                with connection.begin():
-                    state = schema.state
-                    sequence: int = connection.execute(
-                        update(state)
-                        .values(sequence=state.c.sequence + 1)
-                        .returning(state.c.sequence)
-                    ).scalar_one()
-                    change = Change(connection, sequence, self.now(), self.keyring)
-                    yield change
-                    if change.new_keys:
-                        self.keyring.keep(change.new_keys)
-        finally:
-            self._writing.release()
+        with self._translated(), self._commits.change() as connection:
+            state = schema.state
+            sequence: int = connection.execute(
+                update(state).values(sequence=state.c.sequence + 1).returning(state.c.sequence)
+            ).scalar_one()
+            change = Change(connection, sequence, self.now(), self.keyring)
+            yield change
+            if change.new_keys:
+                self.keyring.keep(change.new_keys)
 
     def settle_pending(self) -> None:
         """Settle what a process that was killed has left."""
@@ -298,6 +287,9 @@ class Store:
             raise self._unavailable(_reason(str(error))) from error
         except NoResultFound as error:
             raise self._unavailable(_reason("malformed: a row is missing")) from error
+
+    def _too_busy(self) -> StoreUnavailable:
+        return self._unavailable(f"another write took longer than {self._timeout:g} s; try again")
 
     def _unavailable(self, reason: str) -> StoreUnavailable:
         return StoreUnavailable(f"{self._shown} cannot be used: {reason}")

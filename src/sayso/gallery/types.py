@@ -196,7 +196,9 @@ class EnrolledFace:
 
     ``box`` is x1, y1, x2, y2 in pixels of the picture it came from, and ``quality`` its overall
     quality, 0 to 100; both are None for an imported template. ``consent`` is the id of the
-    consent that it was enrolled on.
+    consent that it was enrolled on. ``picture`` is a random id of that picture, ``picture_size``
+    its width and height in pixels, and ``score`` how sure the detector was, 0 to 1; None where it
+    is not known. ``user`` is the user that the face is associated with.
     """
 
     id: str
@@ -206,6 +208,30 @@ class EnrolledFace:
     template_version: str
     box: tuple[float, float, float, float] | None
     quality: float | None
+    created: datetime
+    picture: str | None = None
+    picture_size: tuple[int, int] | None = None
+    score: float | None = None
+    user: str | None = None
+
+
+#: What a user's fused template is: there, yet to be made, or none for want of faces.
+UserStatus = Literal["ACTIVE", "UPDATING", "CREATING", "CREATED"]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A subject as somebody to search for by several faces at once.
+
+    The fused template is made from the ``faces`` that are associated with the user, so many. A
+    user is ``ACTIVE`` with at least one face, and ``CREATED`` with none. ``id`` is the subject's.
+    """
+
+    id: str
+    name: str
+    collection: str
+    status: UserStatus
+    faces: int
     created: datetime
 
 

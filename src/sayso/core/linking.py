@@ -1,0 +1,341 @@
+"""Users: subjects to be searched for by several faces at once; and faces by their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sayso.audit.events import (
+    ConsentRecorded,
+    FacesAssociated,
+    FacesDisassociated,
+    FacesRead,
+    UserCreated,
+    UserDeleted,
+    UsersRead,
+)
+from sayso.callers import ACTIONS
+from sayso.core.base import Act
+from sayso.core.enrolling import Enrolling
+from sayso.core.erased import faces_erased
+from sayso.core.galleries import declared
+from sayso.core.looking import check_similarity, measured_of
+from sayso.errors import GalleryError, TooManyFacesOfUser
+from sayso.gallery import collections, consents, coverage, enrolled, erasure, subjects, users
+from sayso.gallery.collections import Pinned
+from sayso.gallery.enrolled import FaceRow
+from sayso.gallery.users import MOST_FACES, Linked
+from sayso.results import (
+    Consent,
+    DeletionFailure,
+    EnrolledFace,
+    FaceLinking,
+    FacesDeletion,
+    LinkFailure,
+    User,
+)
+
+#: How alike a face must be to the others of a user, unless the caller says otherwise.
+DEFAULT_LINK_SIMILARITY = 75.0
+#: What a list gives at once, at most.
+MOST_LISTED = 4096
+
+
+class Linking(Enrolling):
+    """What can be done with users, and with faces by their ids.
+
+    A caller who came with a key knows only of those whose consent covers their purpose, unless
+    they may ``admin``.
+    """
+
+    def enrolled_faces(
+        self,
+        collection: str,
+        *,
+        user: str | None = None,
+        faces: Sequence[str] | None = None,
+        after: str = "",
+        limit: int = 1000,
+    ) -> tuple[EnrolledFace, ...]:
+        """Return faces of a collection in the order of their ids, at most ``limit``.
+
+        Those whose id comes after ``after``; only a user's, only those of the ids ``faces``, where
+        these are given. Raises CollectionNotFound, UserNotFound, or GalleryError for a limit that
+        is not from 1 to 4096.
+        """
+        call = self._admit("enrol", "search", "erase", "audit", "admin", collection=collection)
+        _check_limit(limit)
+        with self._act(call) as act:
+            pinned = collections.find(act.connection, collection)
+            which = [] if faces is None else [enrolled.with_ids(list(faces)[:MOST_LISTED])]
+            if user is not None:
+                which.append(enrolled.of_user(act.user(pinned, user).key))
+            found = enrolled.listed(
+                act.connection,
+                act.change.find_keys,
+                pinned,
+                which=which,
+                after=after,
+                limit=limit,
+                purpose=call.known_purpose,
+                now=act.change.now,
+            )
+            act.record(FacesRead(collection=collection, faces=len(found)))
+        return found
+
+    def delete_faces(self, collection: str, faces: Sequence[str]) -> FacesDeletion:
+        """Delete faces by their ids; their subjects and consents stay.
+
+        Those that are associated with a user are not deleted, and the answer says so, as it does
+        of those that are not there. Raises CollectionNotFound.
+        """
+        call = self._admit("enrol", "erase", collection=collection)
+        with self._act(call) as act:
+            pinned = collections.find(act.connection, collection)
+            found = act.faces(pinned, faces)
+            failed: dict[str, DeletionFailure] = {}
+            for face in faces:
+                if face not in found:
+                    failed[face] = "FACE_NOT_FOUND"
+                elif found[face].user_key is not None:
+                    failed[face] = "ASSOCIATED_TO_AN_EXISTING_USER"
+            deleted = [row for face, row in found.items() if face not in failed]
+            gone = erasure.erase_listed_faces(act.change, pinned, [row.key for row in deleted])
+            act.record(*faces_erased(gone, "asked"))
+            if not gone:
+                act.record(FacesRead(collection=collection, faces=len(found)))
+            told = _users_told(act, found, _because(failed, "ASSOCIATED_TO_AN_EXISTING_USER"))
+        return FacesDeletion(tuple(row.id for row in deleted), failed, told)
+
+    def create_user(self, collection: str, user: str, *, consent: Consent | None = None) -> User:
+        """Make a subject a user, and the subject where there is none yet.
+
+        It takes a consent as an enrolment does: ``consent``, the caller's attestation, or one on
+        record. Raises CollectionNotFound, InvalidName, UserExists, ConsentRequired,
+        PurposeNotDeclared.
+        """
+        call = self._admit("enrol", collection=collection)
+        attested = consent is None
+        offered = self._offered(call, consent)
+        with self._act(call) as act:
+            pinned = collections.find(act.connection, collection)
+            known = subjects.find_or_create(act.change, pinned, [user])[user]
+            grant = consents.require_enrolment_consent(
+                act.change,
+                pinned,
+                [known],
+                offered,
+                call.caller.actor,
+                call.caller.purpose,
+                attested,
+            )
+            made = users.create(act.change, pinned, known)
+            act.record(*map(declared, grant.declared))
+            if offered is not None and known.key in grant.recorded:
+                act.record(
+                    ConsentRecorded(
+                        collection=collection,
+                        subject=known.id,
+                        consent=consents.id_of(act.connection, grant.consents[known.key]),
+                        purposes=tuple(offered.purposes),
+                        until=None if offered.until is None else offered.until.isoformat(),
+                    )
+                )
+            act.record(UserCreated(collection=collection, subject=known.id))
+            return users.describe(act.connection, pinned, made)
+
+    def delete_user(self, collection: str, user: str) -> None:
+        """Delete a user: the faces are associated with nobody then, and stay with their subjects.
+
+        Raises CollectionNotFound or UserNotFound.
+        """
+        with self._act(self._admit("enrol", "erase", collection=collection)) as act:
+            pinned = collections.find(act.connection, collection)
+            found = act.user(pinned, user)
+            users.remove(act.change, found)
+            act.record(UserDeleted(collection=collection, subject=found.subject.id))
+
+    def user(self, collection: str, user: str) -> User:
+        """Return one user; raises CollectionNotFound or UserNotFound."""
+        call = self._admit("enrol", "search", "erase", "audit", "admin", collection=collection)
+        with self._act(call) as act:
+            pinned = collections.find(act.connection, collection)
+            found = act.user(pinned, user)
+            act.record(UsersRead(collection=collection, users=1))
+            return users.describe(act.connection, pinned, found)
+
+    def users(self, collection: str, *, after: str = "", limit: int = 500) -> tuple[User, ...]:
+        """Return users of a collection in the order of their ids, at most ``limit``.
+
+        Those whose id comes after ``after``. Raises CollectionNotFound, or GalleryError for a
+        limit that is not from 1 to 4096.
+        """
+        call = self._admit("enrol", "search", "erase", "audit", "admin", collection=collection)
+        _check_limit(limit)
+        with self._act(call) as act:
+            found = users.listed(
+                act.connection,
+                act.change.find_keys,
+                collections.find(act.connection, collection),
+                after=after,
+                limit=limit,
+                purpose=call.known_purpose,
+                now=act.change.now,
+            )
+            act.record(UsersRead(collection=collection, users=len(found)))
+        return found
+
+    def count_users(self, collection: str) -> int:
+        """Return how many users a collection has, as far as the caller may know of them."""
+        call = self._admit(*ACTIONS, collection=collection)
+        with self._act(call) as act:
+            pinned = collections.find(act.connection, collection)
+            act.record(UsersRead(collection=collection, users=0))
+            return users.count(act.connection, pinned, call.known_purpose, act.change.now)
+
+    def associate_faces(
+        self,
+        collection: str,
+        user: str,
+        faces: Sequence[str],
+        *,
+        min_similarity: float = DEFAULT_LINK_SIMILARITY,
+    ) -> FaceLinking:
+        """Say that enrolled faces are of one user, whose fused template is then made of them, too.
+
+        A face whose similarity to the others, of the user and of this call, stays below
+        ``min_similarity`` is refused. Raises CollectionNotFound, UserNotFound,
+        TooManyFacesOfUser, ModelConflict.
+        """
+        call = self._admit("enrol", collection=collection)
+        check_similarity(min_similarity)
+        measured = measured_of(self._comparable(collection))
+        with self._resources.store.read() as connection:
+            store = self._resources.store
+            pinned = collections.find(connection, collection)
+            now = store.now()
+            found = call.user(connection, store.keyring, pinned, user, now)
+            asked = enrolled.find(connection, pinned, faces, purpose=call.known_purpose, now=now)
+            there = users.faces_of(connection, found)
+        free = [row for row in asked.values() if row.user_key is None]
+        cosines = self._likeness(collection, there, [row.key for row in free])
+        alike = dict(
+            zip((row.id for row in free), measured.similarity(cosines).tolist(), strict=True)
+        )
+        with self._act(call) as act:
+            pinned = collections.find(act.connection, collection)
+            found = act.user(pinned, user)
+            rows = act.faces(pinned, faces)
+            failed: dict[str, LinkFailure] = {}
+            for face in dict.fromkeys(faces):
+                row = rows.get(face)
+                if row is None or (row.user_key is None and face not in alike):
+                    failed[face] = "FACE_NOT_FOUND"
+                elif row.user_key not in (None, found.key):
+                    failed[face] = "ASSOCIATED_TO_A_DIFFERENT_USER"
+                elif row.user_key is None and alike[face] < min_similarity:
+                    failed[face] = "LOW_MATCH_CONFIDENCE"
+            linked = [row for face, row in rows.items() if face not in failed]
+            new = [row.key for row in linked if row.user_key is None]
+            total = len(users.faces_of(act.connection, found)) + len(new)
+            if total > MOST_FACES:
+                raise TooManyFacesOfUser(
+                    f"user {user!r} would have {total} faces; the limit is {MOST_FACES}"
+                )
+            users.link(act.change, found, new)
+            act.record(
+                FacesAssociated(
+                    collection=collection,
+                    subject=found.subject.id,
+                    faces=tuple(row.id for row in linked),
+                    subjects=_subject_ids(act, linked),
+                )
+            )
+            return self._linking(act, pinned, found, linked, failed, rows, alike)
+
+    def disassociate_faces(self, collection: str, user: str, faces: Sequence[str]) -> FaceLinking:
+        """Take faces from a user; they stay enrolled. Raises CollectionNotFound, UserNotFound."""
+        with self._act(self._admit("enrol", "erase", collection=collection)) as act:
+            pinned = collections.find(act.connection, collection)
+            found = act.user(pinned, user)
+            rows = act.faces(pinned, faces)
+            failed: dict[str, LinkFailure] = {}
+            for face in dict.fromkeys(faces):
+                row = rows.get(face)
+                if row is None or row.user_key is None:
+                    failed[face] = "FACE_NOT_FOUND"
+                elif row.user_key != found.key:
+                    failed[face] = "ASSOCIATED_TO_A_DIFFERENT_USER"
+            taken = [row for face, row in rows.items() if face not in failed]
+            users.unlink(act.change, [row.key for row in taken])
+            act.record(
+                FacesDisassociated(
+                    collection=collection,
+                    subject=found.subject.id,
+                    faces=tuple(row.id for row in taken),
+                    subjects=_subject_ids(act, taken),
+                )
+            )
+            return self._linking(act, pinned, found, taken, failed, rows, {})
+
+    def _likeness(self, collection: str, there: list[int], new: list[int]) -> NDArray[np.float32]:
+        """Return for each new face the cosine to the mean of all others; 1 where it is alone."""
+        if not new:
+            return np.empty(0, np.float32)
+        templates = self._resources.index.templates(collection, [*there, *new])
+        if templates is None:
+            raise GalleryError("a face was deleted meanwhile: ask for the faces anew")
+        if len(templates) == 1:
+            return np.ones(1, np.float32)
+        own = templates[len(there) :]
+        others = templates.sum(axis=0) - own
+        others /= np.maximum(np.linalg.norm(others, axis=1, keepdims=True), 1e-12)
+        alike: NDArray[np.float32] = np.minimum(np.vecdot(own, others), np.float32(1))
+        return alike
+
+    def _linking(
+        self,
+        act: Act,
+        pinned: Pinned,
+        user: Linked,
+        linked: Sequence[FaceRow],
+        failed: dict[str, LinkFailure],
+        rows: dict[str, FaceRow],
+        alike: dict[str, float],
+    ) -> FaceLinking:
+        return FaceLinking(
+            users.describe(act.connection, pinned, user),
+            tuple(row.id for row in linked),
+            failed,
+            _users_told(act, rows, _because(failed, "ASSOCIATED_TO_A_DIFFERENT_USER")),
+            {face: alike[face] for face in _because(failed, "LOW_MATCH_CONFIDENCE")},
+        )
+
+
+def _check_limit(limit: int) -> None:
+    if isinstance(limit, bool) or not 1 <= limit <= MOST_LISTED:
+        raise GalleryError(f"limit is {limit}; it runs from 1 to {MOST_LISTED}")
+
+
+def _because(failed: Mapping[str, str], reason: str) -> list[str]:
+    return [face for face, why in failed.items() if why == reason]
+
+
+def _users_told(act: Act, rows: Mapping[str, FaceRow], faces: Iterable[str]) -> dict[str, str]:
+    """Return the users of some of the rows, by face, as far as the caller may know of them."""
+    user_of = {face: key for face in faces if (key := rows[face].user_key) is not None}
+    people = users.subjects_of(act.connection, sorted(set(user_of.values())))
+    shown = set(people.values())
+    purpose = act.call.known_purpose
+    if purpose is not None:
+        shown &= coverage.covered(act.connection, sorted(shown), purpose, act.change.now)
+    known = subjects.names(act.connection, act.change.find_keys, sorted(shown))
+    names = {user: known[subject].name for user, subject in people.items() if subject in known}
+    return {face: names[user] for face, user in user_of.items() if user in names}
+
+
+def _subject_ids(act: Act, rows: Sequence[FaceRow]) -> tuple[str, ...]:
+    found = subjects.ids(act.connection, sorted({row.subject_key for row in rows}))
+    return tuple(sorted(found.values()))

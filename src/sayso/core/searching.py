@@ -1,0 +1,344 @@
+"""Searches for one person: by a picture, by a face or by a user, among faces or among users."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sayso.audit.events import EnrolledSearched, Event, Found, PictureSearched
+from sayso.core.base import Act, Call
+from sayso.core.looking import DEFAULT_SIMILARITY, PictureSource, by_size, measured_of, shown
+from sayso.core.recognising import Recognising, check_search
+from sayso.enrolment import left_reasons
+from sayso.errors import FaceNotFound, GalleryError, NoFaceFound
+from sayso.evidence.calibration import Calibration
+from sayso.gallery import collections, enrolled, subjects, users
+from sayso.gallery.index import Matches, UserMatches
+from sayso.results import (
+    FaceCandidate,
+    LeftFace,
+    PictureSearch,
+    User,
+    UserCandidate,
+    UserSearch,
+)
+from sayso.vision.types import Analysis, Face, Mode
+
+#: Candidates unless the caller says otherwise.
+DEFAULT_TOP = 80
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked: how similar, how many, and how the log tells of it."""
+
+    min_similarity: float
+    top: int
+    #: The probe in the log, without who was found.
+    event: PictureSearched | EnrolledSearched
+
+    def found(self, candidates: Sequence[tuple[str, float]]) -> Event:
+        return replace(self.event, found=tuple(Found(*each) for each in candidates))
+
+
+class Searching(Recognising):
+    """What can be asked about who resembles one face."""
+
+    def search_picture(
+        self,
+        collection: str,
+        picture: PictureSource,
+        *,
+        purpose: str | None = None,
+        mode: Mode = "balanced",
+        min_similarity: float = DEFAULT_SIMILARITY,
+        top: int = DEFAULT_TOP,
+        min_quality: float = 0.0,
+    ) -> PictureSearch:
+        """Search for the largest face of a picture among the faces of a collection.
+
+        Only faces whose overall quality is at least ``min_quality``, 0 to 100, are looked at, and
+        only subjects whose consent covers the purpose are found; each by every face of theirs that
+        is similar enough. Raises NoFaceFound, and all that ``recognize`` raises.
+        """
+        call, measured = self._asking(collection, purpose, min_similarity, top)
+        analysis, digest = self._analyse(picture, mode)
+        order = by_size(analysis, min_quality)
+        if not order:
+            self._record_detected(call, [(digest, len(analysis.faces))])
+            raise NoFaceFound(
+                f"no face that can be searched for was found in {shown(picture) or 'the picture'}"
+            )
+        asked = _picture_asked(collection, self._audited(digest), min_similarity, top)
+        matches = self._faces_like(call, analysis.templates[order[0]], asked, measured)
+        with self._answering(call, matches) as (act, confirmed):
+            candidates = _face_candidates(act, confirmed, measured)
+            act.record(asked.found(_told(confirmed, candidates)))
+        return PictureSearch(
+            analysis.width,
+            analysis.height,
+            analysis.faces[order[0]],
+            _left(analysis, order[0], min_quality),
+            candidates,
+        )
+
+    def search_face(
+        self,
+        collection: str,
+        face: str,
+        *,
+        purpose: str | None = None,
+        min_similarity: float = DEFAULT_SIMILARITY,
+        top: int = DEFAULT_TOP,
+    ) -> tuple[FaceCandidate, ...]:
+        """Search for an enrolled face, by its id, among the other faces of its collection.
+
+        Raises FaceNotFound, also where its subject's consent does not cover the purpose, and all
+        that ``recognize_templates`` raises.
+        """
+        call, measured = self._asking(collection, purpose, min_similarity, top)
+        row = self._probe_face(call, face)
+        template = self._resources.index.template(collection, row.key, call.caller.purpose or "")
+        if template is None:
+            raise _no_face(call, face)
+        asked = self._enrolled_asked(call, row.subject_key, face, min_similarity, top)
+        matches = self._faces_like(call, template, asked, measured, without=row.key)
+        with self._answering(call, matches) as (act, confirmed):
+            candidates = _face_candidates(act, confirmed, measured)
+            act.record(asked.found(_told(confirmed, candidates)))
+        return candidates
+
+    def search_users(
+        self,
+        collection: str,
+        *,
+        user: str | None = None,
+        face: str | None = None,
+        purpose: str | None = None,
+        min_similarity: float = DEFAULT_SIMILARITY,
+        top: int = DEFAULT_TOP,
+    ) -> tuple[UserCandidate, ...]:
+        """Search for a user, or for an enrolled face by its id, among the users of a collection.
+
+        A user is not found by themselves. Raises UserNotFound or FaceNotFound, also where consent
+        does not cover the purpose, and all that ``recognize_templates`` raises.
+        """
+        call, measured = self._asking(collection, purpose, min_similarity, top)
+        if (user is None) == (face is None):
+            raise GalleryError("name either a user or a face to search for")
+        index, own_purpose = self._resources.index, call.caller.purpose or ""
+        without = None
+        if face is not None:
+            row = self._probe_face(call, face)
+            template = index.template(collection, row.key, own_purpose)
+            subject_key = row.subject_key
+            if template is None:
+                raise _no_face(call, face)
+        else:
+            found = self._probe_user(call, str(user))
+            template = index.fused_template(collection, found.key, own_purpose)
+            without, subject_key = found.key, found.subject.key
+            if template is None:  # nobody can be like a user without a face
+                template = np.zeros(0, np.float32)
+        asked = self._enrolled_asked(call, subject_key, face, min_similarity, top)
+        return self._users_like(call, template, asked, measured, without)
+
+    def search_users_by_picture(
+        self,
+        collection: str,
+        picture: PictureSource,
+        *,
+        purpose: str | None = None,
+        mode: Mode = "balanced",
+        min_similarity: float = DEFAULT_SIMILARITY,
+        top: int = DEFAULT_TOP,
+        min_quality: float = 0.0,
+    ) -> UserSearch:
+        """Search for the largest good face of a picture among the users of a collection.
+
+        As ``search_picture``, but a picture without such a face finds nobody, and is no error.
+        """
+        call, measured = self._asking(collection, purpose, min_similarity, top)
+        analysis, digest = self._analyse(picture, mode)
+        order = by_size(analysis, min_quality)
+        chosen = order[0] if order else None
+        face = None if chosen is None else analysis.faces[chosen]
+        asked = _picture_asked(collection, self._audited(digest), min_similarity, top)
+        template = np.zeros(0, np.float32) if chosen is None else analysis.templates[chosen]
+        candidates = self._users_like(call, template, asked, measured, None)
+        left = _left(analysis, chosen, min_quality)
+        return UserSearch(analysis.width, analysis.height, face, left, candidates)
+
+    def _asking(
+        self, collection: str, purpose: str | None, min_similarity: float, top: int
+    ) -> tuple[Call, Calibration]:
+        call = self._searching(collection, purpose)
+        check_search(min_similarity, top)
+        return call, measured_of(self._comparable(collection))
+
+    def _probe_face(self, call: Call, face: str) -> enrolled.FaceRow:
+        store = self._resources.store
+        with store.read() as connection:
+            found = enrolled.find(
+                connection,
+                collections.find(connection, call.collection or ""),
+                [face],
+                purpose=call.caller.purpose,
+                now=store.now(),
+            )
+        if face not in found:
+            raise _no_face(call, face)
+        return found[face]
+
+    def _probe_user(self, call: Call, name: str) -> users.Linked:
+        store = self._resources.store
+        with store.read() as connection:
+            pinned = collections.find(connection, call.collection or "")
+            return call.user(connection, store.keyring, pinned, name, store.now(), shown_only=True)
+
+    def _enrolled_asked(
+        self, call: Call, subject_key: int, face: str | None, min_similarity: float, top: int
+    ) -> _Asked:
+        with self._resources.store.read() as connection:
+            subject = subjects.ids(connection, [subject_key]).get(subject_key, "")
+        event = EnrolledSearched(
+            collection=call.collection or "",
+            subject=subject,
+            face=face,
+            min_similarity=min_similarity,
+            found=(),
+        )
+        return _Asked(min_similarity, top, event)
+
+    def _faces_like(
+        self,
+        call: Call,
+        template: NDArray[np.float32],
+        asked: _Asked,
+        measured: Calibration,
+        without: int | None = None,
+    ) -> Matches:
+        return self._resources.index.match_faces(
+            call.collection or "",
+            template,
+            purpose=call.caller.purpose or "",
+            top=asked.top,
+            min_cosine=least_cosine(measured, asked.min_similarity),
+            without=without,
+        )
+
+    @contextlib.contextmanager
+    def _answering(self, call: Call, matches: Matches) -> Iterator[tuple[Act, Matches]]:
+        """Give the act that the answer is part of, and who may still be shown in it."""
+        with self._act(call) as act:
+            collections.find(act.connection, call.collection or "")
+            purpose = call.caller.purpose or ""
+            yield act, self._resources.index.confirm(act.change, matches, purpose)
+
+    def _users_like(
+        self,
+        call: Call,
+        template: NDArray[np.float32],
+        asked: _Asked,
+        measured: Calibration,
+        without: int | None,
+    ) -> tuple[UserCandidate, ...]:
+        index, purpose = self._resources.index, call.caller.purpose or ""
+        matches = UserMatches((), 0)
+        if template.size:
+            matches = index.match_users(
+                call.collection or "",
+                template,
+                purpose=purpose,
+                top=asked.top,
+                min_cosine=least_cosine(measured, asked.min_similarity),
+                without=without,
+            )
+        with self._act(call) as act:
+            pinned = collections.find(act.connection, call.collection or "")
+            matches = index.confirm_users(act.change, matches, purpose)
+            told = users.describe_all(act.connection, pinned, [hit.user for hit in matches.hits])
+            candidates = _user_candidates(matches, told, measured)
+            ids = [hit.user.subject.id for hit in matches.hits]
+            act.record(
+                asked.found([(i, c.similarity) for i, c in zip(ids, candidates, strict=True)])
+            )
+        return candidates
+
+
+def least_cosine(measured: Calibration, min_similarity: float) -> float:
+    """Return the cosine to be reached; at a similarity of 0 there is no such limit."""
+    return measured.cosine(min_similarity) if min_similarity else -np.inf
+
+
+def _picture_asked(collection: str, picture: str, min_similarity: float, top: int) -> _Asked:
+    event = PictureSearched(
+        collection=collection, picture=picture, probes=1, min_similarity=min_similarity, found=()
+    )
+    return _Asked(min_similarity, top, event)
+
+
+def _no_face(call: Call, face: str) -> FaceNotFound:
+    return FaceNotFound(f"there is no face {face[:64]!r} in collection {call.collection!r}")
+
+
+def _left(analysis: Analysis, chosen: int | None, min_quality: float) -> tuple[LeftFace, ...]:
+    """Tell of every other face why it was not the one, the largest first."""
+    order = [row for row in by_size(analysis, 0) if row != chosen]
+
+    def told(face: Face) -> LeftFace:
+        poor = face.quality.overall < min_quality
+        return LeftFace(face, left_reasons(face, min_quality) if poor else ("FACE_NOT_LARGEST",))
+
+    return tuple(told(analysis.faces[row]) for row in order)
+
+
+def _scores(
+    cosines: list[float], population: int, measured: Calibration
+) -> list[tuple[float, float, float]]:
+    """Return similarity, cosine and expected false matches among so many strangers."""
+    scores = np.minimum(np.array(cosines, np.float32), 1)
+    expected = measured.false_match_rate(scores) * population
+    similarity = measured.similarity(scores)
+    return list(zip(similarity.tolist(), scores.tolist(), expected.tolist(), strict=True))
+
+
+def _face_candidates(
+    act: Act, matches: Matches, measured: Calibration
+) -> tuple[FaceCandidate, ...]:
+    hits = matches.hits[0]
+    pinned = collections.find(act.connection, act.call.collection or "")
+    told = enrolled.by_keys(
+        act.connection,
+        act.change.find_keys,
+        pinned,
+        [hit.face_key for hit in hits],
+        purpose=act.call.caller.purpose,
+        now=act.change.now,
+    )
+    scores = _scores([hit.cosine for hit in hits], matches.templates, measured)
+    return tuple(
+        FaceCandidate(told[hit.face_key], *score)
+        for hit, score in zip(hits, scores, strict=True)
+        if hit.face_key in told
+    )
+
+
+def _told(matches: Matches, candidates: tuple[FaceCandidate, ...]) -> list[tuple[str, float]]:
+    """Return for the log the id of each subject that was found, with their best similarity."""
+    ids = {hit.face_id: hit.subject_id for hit in matches.hits[0]}
+    best: dict[str, float] = {}
+    for candidate in candidates:
+        best.setdefault(ids[candidate.face.id], candidate.similarity)
+    return list(best.items())
+
+
+def _user_candidates(
+    matches: UserMatches, told: Sequence[User], measured: Calibration
+) -> tuple[UserCandidate, ...]:
+    scores = _scores([hit.cosine for hit in matches.hits], matches.population, measured)
+    return tuple(UserCandidate(user, *score) for user, score in zip(told, scores, strict=True))

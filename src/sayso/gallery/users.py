@@ -1,0 +1,209 @@
+"""Users: subjects who can be searched for by several of their faces at once.
+
+A user is one row for a subject, and the faces that are associated with it, of that subject or of
+others: who calls says that they are one person's. No fused template is kept here; the index makes
+them (see ``cache``), of those faces alone whose own subjects may be shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from sayso.errors import UserExists, UserNotFound
+from sayso.gallery import coverage, schema, subjects
+from sayso.gallery.batches import IN_LIST, batches
+from sayso.gallery.collections import Pinned
+from sayso.gallery.store import Change, FindKeys
+from sayso.gallery.subjects import Known
+from sayso.gallery.times import moment
+from sayso.gallery.types import User
+
+_USER = schema.users.c
+_FACE = schema.faces.c
+_SUBJECT = schema.subjects.c
+#: Faces that may be associated with one user, as many as with Amazon's.
+MOST_FACES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A user as the store knows it; ``subject`` is whose it is."""
+
+    key: int
+    subject: Known
+    created: int
+
+
+def create(change: Change, collection: Pinned, subject: Known) -> Linked:
+    """Make a subject a user; raises UserExists."""
+    if _of(change.connection, subject) is not None:
+        raise UserExists(f"there is a user {subject.name!r} in collection {collection.name!r}")
+    key: int = change.connection.execute(
+        insert(schema.users)
+        .values(collection_key=collection.key, subject_key=subject.key, created=change.now)
+        .returning(_USER.key)
+    ).scalar_one()
+    return Linked(key, subject, change.now)
+
+
+def find(connection: Connection, collection: Pinned, subject: Known) -> Linked:
+    """Return the user that a subject is; raises UserNotFound."""
+    found = _of(connection, subject)
+    if found is None:
+        raise not_found(collection, subject.name)
+    return found
+
+
+def not_found(collection: Pinned, name: str) -> UserNotFound:
+    """Return the error for a user that the collection does not have, or not for this caller."""
+    return UserNotFound(f"there is no user {name!r} in collection {collection.name!r}")
+
+
+def remove(change: Change, user: Linked) -> None:
+    """Make a user a mere subject again; its faces stay, associated with nobody."""
+    faces = select(_FACE.key).where(_FACE.user_key == user.key)
+    _link(change, change.connection.execute(faces).scalars().all(), None)
+    change.connection.execute(delete(schema.users).where(_USER.key == user.key))
+
+
+def link(change: Change, user: Linked, faces: Iterable[int]) -> None:
+    """Associate faces, by key, with a user."""
+    _link(change, faces, user.key)
+
+
+def unlink(change: Change, faces: Iterable[int]) -> None:
+    """Take faces, by key, from whatever user they have."""
+    _link(change, faces, None)
+
+
+def faces_of(connection: Connection, user: Linked) -> list[int]:
+    """Return the keys of the faces that are associated with a user, the oldest first."""
+    query = select(_FACE.key).where(_FACE.user_key == user.key).order_by(_FACE.key)
+    return list(connection.execute(query).scalars())
+
+
+def subjects_of(connection: Connection, users: Iterable[int]) -> dict[int, int]:
+    """Return the keys of the subjects that users are, by the users' keys."""
+    found: dict[int, int] = {}
+    for batch in batches(users, IN_LIST):
+        rows = connection.execute(select(_USER.key, _USER.subject_key).where(_USER.key.in_(batch)))
+        found.update((key, subject) for key, subject in rows)
+    return found
+
+
+def by_keys(connection: Connection, find_keys: FindKeys, keys: Iterable[int]) -> dict[int, Linked]:
+    """Return those users, by key, that are still there."""
+    rows: list[Row[int, int, int]] = []
+    for batch in batches(keys, IN_LIST):
+        query = select(_USER.key, _USER.created, _USER.subject_key).where(_USER.key.in_(batch))
+        rows += connection.execute(query)
+    return _named(connection, find_keys, rows)
+
+
+def describe(connection: Connection, collection: Pinned, user: Linked) -> User:
+    """Return a user as it stands."""
+    return describe_all(connection, collection, [user])[0]
+
+
+def describe_all(
+    connection: Connection, collection: Pinned, users: Sequence[Linked]
+) -> tuple[User, ...]:
+    """Return users as they stand, in the order given."""
+    counts: dict[int, int] = {}
+    for batch in batches([each.key for each in users], IN_LIST):
+        rows = connection.execute(
+            select(_FACE.user_key, func.count())
+            .where(_FACE.user_key.in_(batch))
+            .group_by(_FACE.user_key)
+        )
+        counts.update((key, number) for key, number in rows)
+    return tuple(
+        User(
+            id=each.subject.id,
+            name=each.subject.name,
+            collection=collection.name,
+            status="ACTIVE" if counts.get(each.key) else "CREATED",
+            faces=counts.get(each.key, 0),
+            created=moment(each.created),
+        )
+        for each in users
+    )
+
+
+def listed(
+    connection: Connection,
+    find_keys: FindKeys,
+    collection: Pinned,
+    *,
+    after: str,
+    limit: int,
+    purpose: str | None,
+    now: int,
+) -> tuple[User, ...]:
+    """Return users of a collection, at most ``limit``, in the order of their subjects' ids.
+
+    Those whose subject's id comes after ``after``; with a ``purpose`` only those whose consent
+    covers it at that time.
+    """
+    query = (
+        select(_USER.key, _USER.created, _USER.subject_key)
+        .join(schema.subjects, _SUBJECT.key == _USER.subject_key)
+        .where(_USER.collection_key == collection.key, _SUBJECT.id > after)
+        .order_by(_SUBJECT.id)
+        .limit(limit)
+    )
+    if purpose is not None:
+        query = query.where(coverage.is_covered(_USER.subject_key, purpose, now))
+    rows = connection.execute(query).all()
+    return describe_all(connection, collection, list(_named(connection, find_keys, rows).values()))
+
+
+def count(connection: Connection, collection: Pinned, purpose: str | None, now: int) -> int:
+    """Return how many users a collection has; with a purpose, whose consent covers it then."""
+    query = (
+        select(func.count()).select_from(schema.users).where(_USER.collection_key == collection.key)
+    )
+    if purpose is not None:
+        query = query.where(coverage.is_covered(_USER.subject_key, purpose, now))
+    return int(connection.execute(query).scalar_one())
+
+
+def changed(connection: Connection, collection_key: int, since: int) -> list[tuple[int, int]]:
+    """Return keys of faces and of their users, 0 for none, that came or went after a change."""
+    rows = connection.execute(
+        select(_FACE.key, func.coalesce(_FACE.user_key, 0)).where(
+            _FACE.collection_key == collection_key, _FACE.linked > since
+        )
+    )
+    return [(face, user) for face, user in rows]
+
+
+def _of(connection: Connection, subject: Known) -> Linked | None:
+    row = connection.execute(
+        select(_USER.key, _USER.created).where(_USER.subject_key == subject.key)
+    ).first()
+    return None if row is None else Linked(row.key, subject, row.created)
+
+
+def _named(
+    connection: Connection, find_keys: FindKeys, rows: Sequence[Row[int, int, int]]
+) -> dict[int, Linked]:
+    """Put names to rows of key, creation and subject; whoever is being erased is left out."""
+    known = subjects.names(connection, find_keys, [subject for _, _, subject in rows])
+    return {
+        key: Linked(key, known[subject], created)
+        for key, created, subject in rows
+        if subject in known
+    }
+
+
+def _link(change: Change, faces: Iterable[int], user: int | None) -> None:
+    for batch in batches(faces, IN_LIST):
+        change.connection.execute(
+            update(schema.faces)
+            .where(_FACE.key.in_(batch))
+            .values(user_key=user, linked=change.sequence)
+        )

@@ -1,0 +1,1 @@
+"""The service: HTTP in, the application's answers out."""

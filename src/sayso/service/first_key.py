@@ -1,0 +1,54 @@
+"""The first access key of a gallery, so that its service can be used at all."""
+
+from __future__ import annotations
+
+from sayso.callers import ACTIONS
+from sayso.core import Sayso
+from sayso.results import NewAccessKey
+
+ACTOR, PURPOSE = "admin", "administration"
+
+
+def make_first_key(app: Sayso) -> NewAccessKey | None:
+    """Make a key that may do everything, if there was never any key; else return None."""
+    if app.keys():
+        return None
+    return app.create_key(ACTOR, purpose=PURPOSE, actions=ACTIONS)
+
+
+def how_to_use(made: NewAccessKey, url: str, region: str, *, kept: bool) -> str:
+    """Return what to tell of the first key; ``kept`` says that it may be kept where it is told."""
+    key, secret = made.key.id, made.secret
+    warning = (
+        "This was not shown on a terminal, and may be kept in a log that others read. Once you\n"
+        f"have keys of your own, revoke this one:  sayso keys revoke {key}\n"
+        if kept
+        else "It may do everything: keep it to yourself.\n"
+    )
+    return f"""\
+This gallery had no access key, so one was made. Its secret is not shown again.
+
+  id      {key}
+  secret  {secret}
+
+{warning}
+With curl:
+
+  curl {url}/v1/collections -H "Authorization: Bearer {key}.{secret}"
+
+With boto3, as with Amazon Rekognition:
+
+  rekognition = boto3.client(
+      "rekognition",
+      endpoint_url="{url}",
+      region_name="{region}",
+      aws_access_key_id="{key}",
+      aws_secret_access_key="{secret}",
+  )
+
+For an application, make a key that may do only what it does, for its purpose, with your statement
+of how people agree before it enrols them:
+
+  sayso keys create photo-shop --purpose photo-delivery --allow enrol --allow search \\
+      --attestation "everybody signs form 17 at the desk"
+"""

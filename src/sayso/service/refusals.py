@@ -1,0 +1,106 @@
+"""What is refused before any handler has a say, in the form that its side of the service has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from starlette.responses import Response
+
+Scope = MutableMapping[str, Any]
+AWS_JSON = "application/x-amz-json-1.1"
+_CLOSE = ("Connection", "close")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What is wrong, as a problem of the REST API and as a fault of the Rekognition wire.
+
+    ``detail`` is a sentence for whoever reads it.
+    """
+
+    problem: str
+    fault: str
+    fault_status: HTTPStatus
+    detail: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def response(self, scope: Scope) -> Response:
+        """Return the answer to a request, in the form of the side that it was for."""
+        if scope.get("path") == "/" and scope.get("method") == "POST":
+            return self._aws(scope)
+        # Here, since the sides of the service are built after what is around them.
+        from sayso.service.rest.kinds import KINDS
+        from sayso.service.rest.problems import respond
+
+        return respond(KINDS[self.problem], self.detail, scope, headers=dict(self.headers))
+
+    def _aws(self, scope: Scope) -> Response:
+        body = {"__type": self.fault, "message": self.detail, "Message": self.detail}
+        headers = {
+            "x-amzn-RequestId": str(scope.get("sayso.request_id", "")),
+            "x-amzn-ErrorType": self.fault,
+        }
+        return Response(
+            json.dumps(body),
+            status_code=int(self.fault_status),
+            media_type=AWS_JSON,
+            headers=headers | dict(self.headers),
+        )
+
+
+def too_large(limit: int) -> Refusal:
+    """The body is over the limit."""
+    return Refusal(
+        "body-too-large",
+        "RequestEntityTooLargeException",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"the body has more than {limit:,} bytes, which is the limit",
+        headers=(_CLOSE,),
+    )
+
+
+def too_slow(seconds: float) -> Refusal:
+    """The body did not come in time."""
+    return Refusal(
+        "body-timeout",
+        "RequestTimeoutException",
+        HTTPStatus.REQUEST_TIMEOUT,
+        f"the body did not come within {seconds:g} seconds",
+        headers=(_CLOSE,),
+    )
+
+
+def too_much() -> Refusal:
+    """There is no memory for one more body."""
+    return Refusal(
+        "too-many-requests",
+        "ThrottlingException",
+        HTTPStatus.BAD_REQUEST,
+        "the service holds as many bodies of requests as it can: come again in 1 s",
+        headers=(("Retry-After", "1"), _CLOSE),
+    )
+
+
+def stopping() -> Refusal:
+    """The service stops, and does not wait for the answer any more."""
+    return Refusal(
+        "unavailable",
+        "ServiceUnavailable",
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "the service is shutting down",
+        headers=(("Retry-After", "1"), _CLOSE),
+    )
+
+
+def internal() -> Refusal:
+    """Something happened that nobody expected; what, is in the log only."""
+    return Refusal(
+        "internal-error",
+        "InternalServerError",
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "something went wrong here; the log has it under the id of this request",
+    )

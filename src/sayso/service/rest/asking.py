@@ -1,0 +1,96 @@
+"""The query parameters that several operations have, and the paths of what they are about."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query
+
+from sayso.core import DEFAULT_SIMILARITY
+from sayso.service.rest import values
+from sayso.vision.types import Mode
+
+CollectionPath = Annotated[
+    str,
+    Path(
+        pattern=values.COLLECTION,
+        min_length=1,
+        max_length=255,
+        description="The name of a collection.",
+    ),
+]
+SubjectPath = Annotated[
+    str,
+    Path(
+        pattern=values.SUBJECT, min_length=1, max_length=255, description="The name of a subject."
+    ),
+]
+UserPath = Annotated[
+    str,
+    Path(pattern=values.SUBJECT, min_length=1, max_length=255, description="The name of a user."),
+]
+FacePath = Annotated[str, Path(pattern=values.UUID, description="The id of an enrolled face.")]
+PurposePath = Annotated[
+    str,
+    Path(pattern=values.PURPOSE, min_length=1, max_length=64, description="The name of a purpose."),
+]
+
+ModeQuery = Annotated[
+    Mode, Query(description="How much work detection may take; small faces need more.")
+]
+PurposeQuery = Annotated[
+    str | None,
+    Query(
+        pattern=values.PURPOSE,
+        min_length=1,
+        max_length=64,
+        description="What is searched for; an access key has one purpose, and it may be left out.",
+    ),
+]
+Similarity = Annotated[
+    float,
+    Query(
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        description="How similar a match must be, 0 to 100. Lower than 80 names strangers.",
+    ),
+]
+QualityQuery = Annotated[
+    float,
+    Query(
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        description="How good a face must be to be looked at, overall, 0 to 100.",
+    ),
+]
+Top = Annotated[int, Query(ge=1, le=4096, description="How many candidates at most.")]
+FaceIds = Annotated[
+    list[values.Id],
+    Query(
+        alias="face",
+        min_length=1,
+        max_length=values.MOST_LISTED,
+        description="Ids of enrolled faces; may be there several times.",
+    ),
+]
+DEFAULT_MODE: Mode = "balanced"
+DEFAULT_TOP = 80
+
+__all__ = [
+    "DEFAULT_MODE",
+    "DEFAULT_SIMILARITY",
+    "DEFAULT_TOP",
+    "CollectionPath",
+    "FaceIds",
+    "FacePath",
+    "ModeQuery",
+    "PurposePath",
+    "PurposeQuery",
+    "QualityQuery",
+    "Similarity",
+    "SubjectPath",
+    "Top",
+    "UserPath",
+]
