@@ -6,6 +6,7 @@
     ├── PictureError
     │   ├── UnreadablePicture     no picture, damaged, truncated
     │   ├── UnsupportedPicture    a format or mode not accepted here
+    │   │   └── PictureTooSmall   a side below a limit; says limit and value
     │   ├── PictureTooLarge       over a limit; says limit and value
     │   └── TooManyFaces          over the limit on faces in one picture
     ├── ModelError
@@ -62,6 +63,7 @@ from sayso.vision.errors import (
     ModelFileError,
     PictureError,
     PictureTooLarge,
+    PictureTooSmall,
     RuntimeMissing,
     SaysoError,
     TooManyFaces,
@@ -263,6 +265,7 @@ __all__ = [
     "NoFaceFound",
     "PictureError",
     "PictureTooLarge",
+    "PictureTooSmall",
     "PurposeNotDeclared",
     "RuntimeMissing",
     "SaysoError",

@@ -22,7 +22,7 @@ from sayso.core.enrolling import Enrolling
 from sayso.core.erased import faces_erased
 from sayso.core.galleries import declared
 from sayso.core.looking import check_similarity, measured_of
-from sayso.errors import GalleryError, TooManyFacesOfUser
+from sayso.errors import GalleryError, InvalidName, TooManyFacesOfUser
 from sayso.gallery import collections, consents, coverage, enrolled, erasure, subjects, users
 from sayso.gallery.collections import Pinned
 from sayso.gallery.enrolled import FaceRow
@@ -41,6 +41,8 @@ from sayso.results import (
 DEFAULT_LINK_SIMILARITY = 75.0
 #: What a list gives at once, at most.
 MOST_LISTED = 4096
+#: As Amazon has it for users; subjects may have longer names.
+_LONGEST_USER = 128
 
 
 class Linking(Enrolling):
@@ -117,6 +119,10 @@ class Linking(Enrolling):
         PurposeNotDeclared.
         """
         call = self._admit("enrol", collection=collection)
+        if len(user) > _LONGEST_USER:
+            raise InvalidName(
+                f"the name of a user has at most {_LONGEST_USER} characters, not {len(user)}"
+            )
         attested = consent is None
         offered = self._offered(call, consent)
         with self._act(call) as act:
@@ -237,14 +243,16 @@ class Linking(Enrolling):
                     failed[face] = "ASSOCIATED_TO_A_DIFFERENT_USER"
                 elif row.user_key is None and alike[face] < min_similarity:
                     failed[face] = "LOW_MATCH_CONFIDENCE"
-            linked = [row for face, row in rows.items() if face not in failed]
-            new = [row.key for row in linked if row.user_key is None]
-            total = len(users.faces_of(act.connection, found)) + len(new)
+            # Those that are associated already are passed over.
+            linked = [
+                row for face, row in rows.items() if face not in failed and row.user_key is None
+            ]
+            total = len(users.faces_of(act.connection, found)) + len(linked)
             if total > MOST_FACES:
                 raise TooManyFacesOfUser(
                     f"user {user!r} would have {total} faces; the limit is {MOST_FACES}"
                 )
-            users.link(act.change, found, new)
+            users.link(act.change, found, [row.key for row in linked])
             act.record(
                 FacesAssociated(
                     collection=collection,
@@ -264,11 +272,11 @@ class Linking(Enrolling):
             failed: dict[str, LinkFailure] = {}
             for face in dict.fromkeys(faces):
                 row = rows.get(face)
-                if row is None or row.user_key is None:
+                if row is None:
                     failed[face] = "FACE_NOT_FOUND"
-                elif row.user_key != found.key:
+                elif row.user_key not in (None, found.key):
                     failed[face] = "ASSOCIATED_TO_A_DIFFERENT_USER"
-            taken = [row for face, row in rows.items() if face not in failed]
+            taken = [row for row in rows.values() if row.user_key == found.key]
             users.unlink(act.change, [row.key for row in taken])
             act.record(
                 FacesDisassociated(

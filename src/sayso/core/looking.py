@@ -130,6 +130,11 @@ class Looking(Base):
             act.record(FacesCompared(pictures=(digest_a, digest_b), similarity=best))
         return result
 
+    @property
+    def template_version(self) -> str:
+        """What this installation's templates are made by: models and the whole chain."""
+        return self._version().template_version
+
     def _version(self) -> Version:
         analyzer = self._resources.analyzer()
         return Version(analyzer.model, analyzer.template_version)
@@ -147,7 +152,7 @@ class Looking(Base):
         analyzer = self._resources.analyzer()
         limits = analyzer.limits
         if isinstance(picture, PictureFile):
-            data, limits = picture.data, picture.limits
+            data, limits = picture.data, limits.stricter(picture.limits)
         elif isinstance(picture, bytes):
             data = picture
         else:

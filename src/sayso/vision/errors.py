@@ -23,6 +23,10 @@ class UnsupportedPicture(PictureError):
     """The bytes are a picture in a format or mode that is not accepted here."""
 
 
+class PictureTooSmall(UnsupportedPicture):
+    """A side of the picture is below the limit."""
+
+
 class PictureTooLarge(PictureError):
     """The picture is over a limit on bytes, pixels or sides; says the limit and the value."""
 

@@ -54,7 +54,12 @@ from sayso.vision.containers import (
     walk_png,
     webp_size,
 )
-from sayso.vision.errors import PictureTooLarge, UnreadablePicture, UnsupportedPicture
+from sayso.vision.errors import (
+    PictureTooLarge,
+    PictureTooSmall,
+    UnreadablePicture,
+    UnsupportedPicture,
+)
 from sayso.vision.types import Picture
 
 Pixels = NDArray[np.uint8]
@@ -91,6 +96,16 @@ class PictureLimits:
             raise ValueError(
                 f"unknown picture formats {', '.join(unknown)}; there are {_listed(FORMATS)}"
             )
+
+    def stricter(self, other: PictureLimits) -> PictureLimits:
+        """Return the limits that hold where both do."""
+        return PictureLimits(
+            max_bytes=min(self.max_bytes, other.max_bytes),
+            max_pixels=min(self.max_pixels, other.max_pixels),
+            max_side=min(self.max_side, other.max_side),
+            min_side=max(self.min_side, other.min_side),
+            formats=self.formats & other.formats,
+        )
 
 
 _DEFAULT_LIMITS: Final = PictureLimits()
@@ -151,7 +166,7 @@ def _check_size(width: int, height: int, limits: PictureLimits) -> None:
             f"{size}, {width * height:,} in all; the limit is {limits.max_pixels:,}"
         )
     if min(width, height) < limits.min_side:
-        raise UnsupportedPicture(f"{size}; the shorter side must have {limits.min_side} at least")
+        raise PictureTooSmall(f"{size}; the shorter side must have {limits.min_side} at least")
 
 
 # --- formats ----------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def check_attributes(names: Iterable[str]) -> None:
 
 def model_version(app: Sayso) -> str:
     """Return the FaceModelVersion: what this installation makes templates by."""
-    return app._version().template_version
+    return app.template_version
 
 
 def collection_version(app: Sayso, collection: Collection) -> str:

@@ -1,0 +1,25 @@
+"""What a handler of an operation is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sayso.callers import Caller
+from sayso.core import Sayso
+from sayso.service.state import ServiceState
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A request whose caller is known: ``app`` acts as them.
+
+    ``region`` is the one that the request was signed for, and ``account`` whose the service is;
+    both go into the names of resources.
+    """
+
+    state: ServiceState
+    app: Sayso
+    caller: Caller
+    region: str
+    account: str
+    request_id: str

@@ -1,0 +1,187 @@
+"""The endpoint that AWS clients post to: from a signed request to an answer, or to a fault."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from botocore.model import OperationModel, StructureShape
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from sayso.core import Sayso
+from sayso.errors import SaysoError, UnknownKey
+from sayso.service.rekognition import policy
+from sayso.service.rekognition.context import Context
+from sayso.service.rekognition.faults import Fault, fault_of
+from sayso.service.rekognition.model import operation_of
+from sayso.service.rekognition.registry import handlers
+from sayso.service.rekognition.serialising import serialise
+from sayso.service.rekognition.signing import (
+    Signature,
+    SignedRequest,
+    query_members,
+    read_signature,
+)
+from sayso.service.rekognition.validation import parse, validate
+from sayso.service.state import ServiceState
+
+_log = logging.getLogger(__name__)
+AWS_JSON = "application/x-amz-json-1.1"
+#: From this size on a body is hashed and read in a thread, so that nobody else waits for it.
+_LARGE = 256 * 1024
+#: Operations that decode pictures or search.
+_HEAVY = frozenset(
+    {
+        "DetectFaces",
+        "CompareFaces",
+        "IndexFaces",
+        "SearchFaces",
+        "SearchFacesByImage",
+        "SearchUsers",
+        "SearchUsersByImage",
+        "AssociateFaces",
+    }
+)
+
+
+class RekognitionEndpoint:
+    """An ASGI application for ``POST /``."""
+
+    def __init__(self, state: ServiceState) -> None:
+        self._state = state
+        self._handlers = handlers()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        request_id = str(scope.get("sayso.request_id") or uuid4())
+        try:
+            response = await self._answer(request, request_id)
+        except ClientDisconnect:
+            return
+        response.headers["x-amzn-RequestId"] = request_id
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request, request_id: str) -> Response:
+        try:
+            return Response(await self._serve(request, request_id), media_type=AWS_JSON)
+        except Fault as fault:
+            return _refusal(fault)
+        except SaysoError as error:
+            found = fault_of(error)
+            if found.code == "InternalServerError":
+                _log.error("%s in request %s", type(error).__name__, request_id)
+            return _refusal(found)
+
+    async def _serve(self, request: Request, request_id: str) -> bytes:
+        operation = operation_of(request.headers.get("x-amz-target"))
+        if operation is not None:
+            request.scope["sayso.route"] = f"rekognition:{operation.name}"
+            if operation.name in _HEAVY:
+                # Before the body is read: it says whose key it is, and may be refused for that.
+                self._state.engine.require_room(_claimed(request))
+        body = await request.body()
+        signature, app = await self._sign_in(request, body)
+        if operation is None:
+            raise Fault("UnknownOperationException", "X-Amz-Target names no operation of the API")
+        key = app.caller.key
+        request.scope["sayso.key"] = key
+        async with self._state.limits.admit(key):
+            refused = policy.REFUSED.get(operation.name)
+            if refused is not None:
+                raise Fault("AccessDeniedException", refused.message)
+            asked = await _in_thread_if_large(
+                len(body), _read, operation, body, request.url.query, signature.presigned
+            )
+            settings = self._state.settings
+            context = Context(
+                self._state, app, app.caller, signature.region, settings.account, request_id
+            )
+            answer = await self._handlers[operation.name](context, asked)
+            request.scope["sayso.faces"] = _faces(answer)
+            return serialise(operation.output_shape, answer)
+
+    async def _sign_in(self, request: Request, body: bytes) -> tuple[Signature, Sayso]:
+        signed = SignedRequest(
+            request.method,
+            request.scope.get("raw_path") or b"/",
+            request.scope.get("query_string", b""),
+            request.headers.raw,
+            body,
+        )
+        state = self._state
+        now = datetime.now(UTC)
+        signature = await _in_thread_if_large(
+            len(body), read_signature, signed, now, state.settings.region
+        )
+        peer = None if request.client is None else request.client.host
+        state.limits.check_peer(peer, signature.key)
+        app = state.app
+        try:
+            caller = await state.engine.light(
+                lambda: app.authenticate_signature(signature.key, signature.verifies)
+            )
+        except UnknownKey:
+            state.limits.failed(peer, signature.key)
+            raise
+        return signature, app.acting_as(caller)
+
+
+def _claimed(request: Request) -> str | None:
+    """Return the id of the access key that a request says it is of; nothing is believed yet."""
+    text = request.headers.get("authorization") or request.query_params.get("X-Amz-Credential", "")
+    _, _, rest = text.rpartition("Credential=")
+    return rest.partition("/")[0][:64] or None
+
+
+def _read(operation: OperationModel, body: bytes, query: str, presigned: bool) -> dict[str, Any]:
+    document = parse(body)
+    shape = operation.input_shape
+    if presigned and not document and isinstance(shape, StructureShape):
+        document = _from_query(shape, query_members(query.encode("latin-1", "replace")))
+    return validate(shape, document)
+
+
+def _from_query(shape: StructureShape, members: dict[str, str]) -> dict[str, Any]:
+    """Return members of a presigned address, where botocore has put those of the body."""
+    found: dict[str, Any] = {}
+    for name, value in members.items():
+        member = shape.members.get(name)
+        if member is None or member.type_name == "string":
+            found[name] = value
+            continue
+        try:
+            found[name] = json.loads(value)
+        except (ValueError, RecursionError):
+            raise Fault(
+                "SerializationException", f"{name} cannot be sent in a presigned address"
+            ) from None
+    return found
+
+
+async def _in_thread_if_large(size: int, work: Any, *arguments: Any) -> Any:
+    if size < _LARGE:
+        return work(*arguments)
+    return await asyncio.to_thread(work, *arguments)
+
+
+def _faces(answer: dict[str, Any]) -> int:
+    """Return how many faces an answer tells of, for the metrics."""
+    lists = (answer.get(name) for name in ("FaceDetails", "FaceRecords", "FaceMatches"))
+    return sum(len(found) for found in lists if found is not None)
+
+
+def _refusal(fault: Fault) -> Response:
+    body = {"__type": fault.code, "message": fault.message, "Message": fault.message}
+    headers = {"x-amzn-ErrorType": fault.code}
+    if fault.retry_after is not None:
+        headers["Retry-After"] = fault.retry_after
+    return Response(
+        json.dumps(body), status_code=fault.status, media_type=AWS_JSON, headers=headers
+    )
