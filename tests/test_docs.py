@@ -216,6 +216,7 @@ def test_promised_lines_must_come_in_order() -> None:
 def prepare_readme(here: Path, data_dir: Path) -> str:
     save_pictures(here / "out" / "portrait.png", here / "out" / "group.png")
     link_models(data_dir, here / "out" / "data")
+    link_models(data_dir, here / "out" / "served")
     return ""
 
 
@@ -284,6 +285,7 @@ RUN: dict[str, Callable[[Path, Path], str]] = {
     "docs/how-to/onnx-runtime.md": prepare_runtime,
     "docs/how-to/back-up-and-restore.md": prepare_people,
     "docs/how-to/run-the-service.md": prepare_service,
+    "docs/how-to/move-from-rekognition.md": prepare_people,
     "docs/how-to/answer-a-subjects-request.md": prepare_request,
     "docs/how-to/rotate-the-master-key.md": prepare_people,
     "docs/explanation/audit.md": prepare_log,

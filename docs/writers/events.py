@@ -61,6 +61,7 @@ _FORMS = {
     "tuple[Found, ...]": "array of objects, [as below](#within-found)",
     "EndingReason": "text",
     "ErasureReason": "text",
+    "FacesErasureReason": "text",
     "SubjectPart": "text",
     "AuditUse": "text",
 }
