@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sayso.vision.alignment import SIDE
+from sayso.vision.batching import Batcher
 from sayso.vision.runtime import Session
 
 #: Faces go through the network this many at a time: what is fastest, and bounded in memory. The
-#: template of a face does not depend on which others share its batch (the tests hold it to that).
+#: template of a face does not depend on which others share its batch (the tests hold it to that),
+#: be they of the same picture or of another one that is looked at just then.
 BATCH = 8
 
 
@@ -32,7 +34,7 @@ class Embedder:
     """Turns aligned faces into unit-length templates with one recogniser."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self._batcher = Batcher(session, BATCH)
         # One run tells the length of a template, and warms the runtime up.
         blank = np.zeros((1, SIDE, SIDE, 3), dtype=np.uint8)
         self.dimension = int(session.run(blank)[0].shape[1])
@@ -54,6 +56,6 @@ class Embedder:
 
     def _raw(self, aligned: NDArray[np.uint8]) -> NDArray[np.float32]:
         raw = np.empty((len(aligned), self.dimension), dtype=np.float32)
-        for start in range(0, len(aligned), BATCH):
-            raw[start : start + BATCH] = self._session.run(aligned[start : start + BATCH])[0]
+        for row, found in enumerate(self._batcher.run(aligned)):
+            raw[row] = found
         return raw
