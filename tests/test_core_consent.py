@@ -134,7 +134,18 @@ AMOUNTS: dict[str, Callable[[Any], Any]] = {
 }
 
 #: Methods that ask nothing of the gallery.
-PLUMBING = {"acting_as", "caller", "close", "require_foreign"}
+PLUMBING = {
+    "acting_as", "caller", "close", "require_foreign", "ready", "index_size", "template_version",
+    "page_token", "page_position", "recall", "remember",
+}  # fmt: skip
+#: Methods that work on faces and users by ids, which the model does not have, and those that share
+#: their rules with another one: held to the rules one by one in test_core_linking.
+FOCUSED = {
+    "associate_faces", "authenticate_signature", "collection_tags", "compare_faces", "count_users",
+    "create_user", "delete_faces", "delete_user", "disassociate_faces", "enrolled_faces",
+    "index_picture", "search_face", "search_picture", "search_users", "search_users_by_picture",
+    "tag_collection", "untag_collection", "user", "users",
+}  # fmt: skip
 #: Whoever may read the log reads the ids of everybody in it, but no names.
 AUDITING = {"audit_entries", "audit_export"}
 
@@ -516,7 +527,7 @@ TestConsent = ConsentMachine.TestCase
 
 
 def test_no_method_of_the_core_is_left_out() -> None:
-    public = {name for name in dir(Sayso) if not name.startswith("_")} - PLUMBING
+    public = {name for name in dir(Sayso) if not name.startswith("_")} - PLUMBING - FOCUSED
     modelled = {name for name in dir(World) if not name.startswith("_")}
     called = set(re.findall(r'\._ask\(\s*[^"]*?"(\w+)"', inspect.getsource(ConsentMachine)))
     assert modelled == public

@@ -64,6 +64,14 @@ MORE: tuple[Event, ...] = (
     events.RetentionSwept(2),
     events.KeyringRead(),
     events.FacesErased("club", ADA, 2, "withdrawn"),
+    events.EnrolledSearched("club", ADA, FACE, 80.0, (Found(BOB, 91.5),)),
+    events.FacesRead("club", 3),
+    events.UserCreated("club", ADA),
+    events.UserDeleted("club", ADA),
+    events.UsersRead("club", 2),
+    events.FacesAssociated("club", ADA, (FACE,), (BOB,)),
+    events.FacesDisassociated("club", ADA, (FACE,), (BOB,)),
+    events.CollectionTagged("club", ("team",), ("room",)),
 )
 
 
