@@ -1,0 +1,177 @@
+"""Requests against the model: what is let through fits it, and what does not is told."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sayso.service.rekognition.faults import Fault
+from sayso.service.rekognition.model import operation_of, service
+from sayso.service.rekognition.policy import REFUSED
+from sayso.service.rekognition.registry import handlers
+from sayso.service.rekognition.serialising import AnswerUnfit, serialise
+from sayso.service.rekognition.validation import parse, validate
+
+
+def checked(operation: str, request: Any) -> dict[str, Any]:
+    model = service().operation_model(operation)
+    return validate(model.input_shape, parse(json.dumps(request).encode()))
+
+
+def fault(operation: str, request: Any) -> Fault:
+    with pytest.raises(Fault) as found:
+        checked(operation, request)
+    return found.value
+
+
+IMAGE = {"Bytes": base64.b64encode(b"a picture").decode()}
+
+
+def test_what_fits_comes_through_with_bytes_and_without_what_is_not_modelled() -> None:
+    found = checked("DetectFaces", {"Image": IMAGE, "Attributes": ["ALL"], "Surprise": 1})
+    assert found == {"Image": {"Bytes": b"a picture"}, "Attributes": ["ALL"]}
+    assert checked("ListCollections", {"MaxResults": None}) == {}
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "told"),
+    [
+        ("DetectFaces", {}, "Value null at 'image' failed to satisfy constraint: Member must not"),
+        ("CreateCollection", {"CollectionId": "a b"}, "regular expression pattern"),
+        ("CreateCollection", {"CollectionId": "a\n"}, "regular expression pattern"),
+        ("CreateCollection", {"CollectionId": ""}, "length greater than or equal to 1"),
+        ("CreateCollection", {"CollectionId": "a" * 256}, "length less than or equal to 255"),
+        ("DetectFaces", {"Image": IMAGE, "Attributes": ["HAIR"]}, "'attributes.1.member'"),
+        ("ListFaces", {"CollectionId": "c", "MaxResults": 5000}, "less than or equal to 4096"),
+        ("ListFaces", {"CollectionId": "c", "MaxResults": -1}, "greater than or equal to 0"),
+        ("DeleteFaces", {"CollectionId": "c", "FaceIds": []}, "length greater than or equal to 1"),
+        ("DetectFaces", {"Image": {"S3Object": {"Bucket": "?"}}}, "'image.s3Object.bucket'"),
+    ],
+)
+def test_every_constraint_of_the_model_holds(
+    operation: str, request_: dict[str, Any], told: str
+) -> None:
+    found = fault(operation, request_)
+    assert found.code == "InvalidParameterException"
+    assert found.message.startswith("1 validation error detected: Value ")
+    assert told in found.message
+
+
+def test_several_problems_are_told_at_once() -> None:
+    found = fault("SearchFacesByImage", {"CollectionId": "?", "MaxFaces": 0})
+    assert found.message.startswith("3 validation errors detected: ")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"Image": []},
+        {"Image": {"Bytes": 5}},
+        {"Image": {"Bytes": "not base64!"}},
+        {"Image": IMAGE, "Attributes": "ALL"},
+        {"Image": IMAGE, "Attributes": [1]},
+    ],
+)
+def test_other_types_are_no_request(request_: dict[str, Any]) -> None:
+    assert fault("DetectFaces", request_).code == "SerializationException"
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{", b"\xff", b"null", b'{"a": NaN}', b'{"a": 1e999}x', b"[" * 100_000]
+)
+def test_what_is_no_object_is_no_request(body: bytes) -> None:
+    with pytest.raises(Fault) as found:
+        parse(body)
+    assert found.value.code == "SerializationException"
+
+
+def test_numbers_are_numbers() -> None:
+    of = {"CollectionId": "c", "FaceId": "11111111-2222-3333-4444-555555555555"}
+    for wrong in (True, "80", 1.5):
+        assert fault("SearchFaces", {**of, "MaxFaces": wrong}).code == "SerializationException"
+    assert checked("SearchFaces", {**of, "FaceMatchThreshold": 80})["FaceMatchThreshold"] == 80.0
+    huge = b'{"CollectionId": "c", "FaceId": "x", "FaceMatchThreshold": 1e999}'
+    with pytest.raises(Fault):
+        validate(service().operation_model("SearchFaces").input_shape, parse(huge))
+
+
+def test_a_picture_over_the_limit_is_too_large_and_is_not_told() -> None:
+    content = base64.b64encode(bytes(5 * 1024 * 1024 + 1)).decode()
+    found = fault("DetectFaces", {"Image": {"Bytes": content}})
+    assert found.code == "ImageTooLargeException"
+    assert len(found.message) < 200
+
+
+def test_no_more_than_sixty_characters_of_a_value_are_told() -> None:
+    found = fault("CreateCollection", {"CollectionId": "?" * 200})
+    assert "?" * 60 in found.message
+    assert "?" * 61 not in found.message
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_whatever_comes_fits_or_is_a_fault(data: st.DataObject) -> None:
+    operation = data.draw(st.sampled_from(sorted(service().operation_names)))
+    shape = service().operation_model(operation).input_shape
+    names = sorted(shape.members) if shape is not None else []
+    request = data.draw(
+        st.dictionaries(st.sampled_from(names) if names else st.text(), _JSON, max_size=4)
+    )
+    try:
+        found = validate(shape, request)
+    except Fault as fault:
+        assert fault.status == 400  # noqa: PT017 - either is right
+    else:
+        assert set(found) <= set(names)
+
+
+def test_every_operation_is_served_or_refused_and_none_is_both() -> None:
+    assert set(handlers()) | set(REFUSED) == set(service().operation_names)
+    assert not set(handlers()) & set(REFUSED)
+    assert len(service().operation_names) == 75
+    for operation in REFUSED:
+        errors = {shape.name for shape in service().operation_model(operation).error_shapes}
+        assert "AccessDeniedException" in errors, operation
+
+
+@pytest.mark.parametrize(
+    "target", [None, "", "ListFaces", "RekognitionService.", "Other.ListFaces"]
+)
+def test_a_target_that_names_no_operation_is_none(target: str | None) -> None:
+    assert operation_of(target) is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"Unknown": 1},
+        {"CollectionIds": "club"},
+        {"CollectionIds": [1]},
+        {"FaceModelVersions": [None]},
+    ],
+)
+def test_an_answer_that_is_not_modelled_does_not_leave(answer: dict[str, Any]) -> None:
+    with pytest.raises(AnswerUnfit):
+        serialise(service().operation_model("ListCollections").output_shape, answer)
+
+
+def test_an_answer_that_is_no_number_does_not_leave() -> None:
+    shape = service().operation_model("SearchFacesByImage").output_shape
+    for wrong in (float("nan"), float("inf"), True):
+        with pytest.raises(AnswerUnfit):
+            serialise(shape, {"SearchedFaceConfidence": wrong})
+    assert serialise(shape, {"SearchedFaceConfidence": 1, "FaceMatches": None}) == (
+        b'{"SearchedFaceConfidence": 1.0}'
+    )
