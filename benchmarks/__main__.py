@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.timing import machine
 
-NAMES = ("detection", "accuracy", "quality", "crowd", "search", "safeguards")
+NAMES = ("detection", "accuracy", "quality", "crowd", "search", "safeguards", "service")
 RESULTS = Path(__file__).resolve().parent / "results.md"
 _PACKAGES = (
     "openvino", "onnxruntime", "opencv-python-headless", "dlib-bin", "faiss-cpu", "usearch",
