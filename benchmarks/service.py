@@ -286,8 +286,8 @@ def _report(url: str, key: tuple[str, str], portrait: bytes, scene: bytes) -> st
         ),
         table(("request", "engine faces/s", "service faces/s", "ratio", "given back"), ratios),
         (
-            "32 clients, four times as many as are let in without a refusal; whoever is refused comes "
-            f"again after about {_BACK_OFF:g} s:"
+            "32 clients, four times as many as are let in without a refusal; whoever is refused "
+            f"comes again after about {_BACK_OFF:g} s:"
         ),
         table(
             (
