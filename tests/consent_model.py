@@ -18,10 +18,15 @@ from sayso.errors import (
     CollectionNotFound,
     ConsentNotFound,
     ConsentRequired,
+    FaceNotFound,
     LooksLikeAnother,
     PurposeNotDeclared,
+    SaysoError,
+    SignatureWrong,
     SubjectNotFound,
     UnknownKey,
+    UserExists,
+    UserNotFound,
 )
 from sayso.gallery.purposes import LONGEST_IDLE_DAYS
 from sayso.results import Consent
@@ -103,6 +108,7 @@ class Person:
     enrolled: list[Given] = field(default_factory=list)
     pictured: Given | None = None
     returned: int = 0
+    user: bool = False
 
     @property
     def faces(self) -> int:
@@ -137,6 +143,7 @@ class Club:
 
     purposes: dict[str, Rule] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def faces(self) -> int:
@@ -299,7 +306,7 @@ class World:
         collection: str,
         names: Iterable[str],
         consent: Consent | None,
-        another: bool,
+        refused: type[SaysoError] | None,
     ) -> list[tuple[Person, Given]]:
         self._admit(who, ["enrol"], collection)
         if consent is not None:
@@ -308,14 +315,27 @@ class World:
         names = list(names)
         declared = dict(club.purposes)
         rests_on = self._consented(who, club, names, consent)
-        if another:
+        if refused is not None:
             club.purposes = declared  # what is refused declares nothing
-            raise LooksLikeAnother
+            raise refused
         for name, given in rests_on.items():
             consents = club.people.setdefault(name, Person()).consents
             if not any(each is given for each in consents):
                 consents.append(given)
         return [(club.people[name], rests_on[name]) for name in names]
+
+    def _user(self, who: Holder, club: str, name: str) -> Person:
+        people = self._club(club).people
+        if name not in people or not people[name].user or name in self._hidden(who, club):
+            raise UserNotFound
+        return people[name]
+
+    def _seen(self, who: Holder, club: str) -> list[tuple[str, Person]]:
+        hidden = self._hidden(who, club)
+        return sorted(
+            ((n, p) for n, p in self._club(club).people.items() if n not in hidden),
+            key=lambda each: each[0],
+        )
 
     # Sayso's methods.
 
@@ -397,12 +417,27 @@ class World:
         consent: Consent | None,
         another: bool = False,
     ) -> list[bool]:
-        ((person, given),) = self._enrolled(who, collection, [subject], consent, another)
+        refused = LooksLikeAnother if another else None
+        ((person, given),) = self._enrolled(who, collection, [subject], consent, refused)
         if person.pictured is not None:
             return [True]
         person.enrolled.append(given)
         person.pictured = given
         return [False]
+
+    def index_picture(
+        self,
+        who: Holder,
+        collection: str,
+        *,
+        subject: str,
+        consent: Consent | None,
+        another: bool = False,
+    ) -> bool:
+        (repeated,) = self.enroll(
+            who, collection, subject=subject, consent=consent, another=another
+        )
+        return repeated
 
     def enroll_templates(
         self,
@@ -413,7 +448,8 @@ class World:
         consent: Consent | None,
         another: bool = False,
     ) -> int:
-        for person, given in self._enrolled(who, collection, subjects, consent, another):
+        refused = LooksLikeAnother if another else None
+        for person, given in self._enrolled(who, collection, subjects, consent, refused):
             person.enrolled.append(given)
         return len(subjects)
 
@@ -440,6 +476,88 @@ class World:
         self, who: Holder, collection: str, name: str, *, purpose: str | None
     ) -> list[list[str]]:
         return self.recognize_templates(who, collection, [name], purpose=purpose)
+
+    def search_picture(
+        self, who: Holder, collection: str, name: str, *, purpose: str | None
+    ) -> list[str]:
+        ((*found,),) = self.recognize_templates(who, collection, [name], purpose=purpose)
+        return [each for each in found for _ in range(self._clubs[collection].people[each].faces)]
+
+    def search_face(
+        self,
+        who: Holder,
+        collection: str,
+        face: tuple[str, Sequence[str]],
+        *,
+        purpose: str | None,
+    ) -> list[str]:
+        name, ids = face
+        self.recognize_templates(who, collection, [], purpose=purpose)
+        person = self._clubs[collection].people.get(name)
+        wanted = who.purpose or purpose
+        if not ids or person is None or wanted not in person.live(self.now):
+            raise FaceNotFound
+        return [name] * (person.faces - 1)
+
+    def enrolled_faces(self, who: Holder, collection: str) -> list[str]:
+        self._admit(who, KNOWING, collection)
+        return [name for name, p in self._seen(who, collection) for _ in range(p.faces)]
+
+    def delete_faces(
+        self, who: Holder, collection: str, faces: tuple[str, Sequence[str]]
+    ) -> tuple[int, int]:
+        self._admit(who, ["enrol", "erase"], collection)
+        people = dict(self._seen(who, collection))
+        name, ids = faces
+        if name not in people:
+            return 0, len(ids)
+        people[name].enrolled.clear()
+        people[name].pictured = None
+        return len(ids), 0
+
+    def create_user(
+        self, who: Holder, collection: str, name: str, *, consent: Consent | None
+    ) -> tuple[str, str, int]:
+        person = self._clubs.get(collection, Club()).people.get(name, Person())
+        refused = UserExists if person.user else None
+        ((person, _),) = self._enrolled(who, collection, [name], consent, refused)
+        person.user = True
+        return name, "CREATED", 0
+
+    def delete_user(self, who: Holder, collection: str, name: str) -> None:
+        self._admit(who, ["enrol", "erase"], collection)
+        self._user(who, collection, name).user = False
+
+    def user(self, who: Holder, collection: str, name: str) -> tuple[str, str, int]:
+        self._admit(who, KNOWING, collection)
+        self._user(who, collection, name)
+        return name, "CREATED", 0
+
+    def users(self, who: Holder, collection: str) -> list[str]:
+        self._admit(who, KNOWING, collection)
+        return [name for name, person in self._seen(who, collection) if person.user]
+
+    def count_users(self, who: Holder, collection: str) -> int:
+        self._admit(who, EVERY_ACTION, collection)
+        return sum(person.user for _, person in self._seen(who, collection))
+
+    def tag_collection(self, who: Holder, collection: str, tags: Mapping[str, str]) -> None:
+        self._admit(who, ["admin"], collection)
+        self._club(collection).tags.update(tags)
+
+    def untag_collection(self, who: Holder, collection: str, keys: Sequence[str]) -> None:
+        self._admit(who, ["admin"], collection)
+        tags = self._club(collection).tags
+        for key in set(keys) & set(tags):
+            del tags[key]
+
+    def collection_tags(self, who: Holder, collection: str) -> dict[str, str]:
+        self._admit(who, EVERY_ACTION, collection)
+        return dict(self._club(collection).tags)
+
+    def compare_faces(self, who: Holder, a: bytes, b: bytes) -> tuple[int, int]:
+        self._admit(who, ["compare"], None)
+        return (1, 0) if a == b else (0, 1)
 
     def detect(self, who: Holder, _picture: bytes) -> int:
         self._admit(who, ["detect"], None)
@@ -593,6 +711,12 @@ class World:
             raise UnknownKey
         self._admit(found, found.actions, None)
         return found.actor
+
+    def authenticate_signature(self, who: Holder, key: str, secret: str) -> str:
+        (found,) = (each for each in self._keys if each.id == key)
+        if secret != found.secret:
+            raise SignatureWrong
+        return self.authenticate(who, key, secret)
 
     def keyring_status(self, who: Holder) -> int:
         self._admit(who, ["admin"], None, everywhere=True)

@@ -382,6 +382,34 @@ def test_a_face_of_another_user_is_told_of(desk: Desk) -> None:
     assert desk.app.associate_faces("club", "ada", faces).linked == ()  # they are already
 
 
+def test_faces_that_are_hidden_neither_count_nor_are_compared_with(desk: Desk) -> None:
+    hidden = desk.enrol("ada-at-the-door", 0, DOOR)
+    desk.app.create_user("club", "ada", consent=Consent([PHOTOS], "form"))
+    desk.app.associate_faces("club", "ada", [hidden])
+    reader = desk.key("enrol", "search", "erase")
+    for user in (reader.user("club", "ada"), *reader.users("club")):
+        assert (user.status, user.faces) == ("CREATED", 0)
+    assert desk.app.user("club", "ada").faces == 1
+    for each in (reader.associate_faces, reader.disassociate_faces):
+        assert each("club", "ada", [hidden]).failed == {hidden: "FACE_NOT_FOUND"}
+    other = desk.enrol("ben", 1)  # nothing like the hidden one, which must not be told of
+    done = reader.associate_faces("club", "ada", [other])
+    assert (done.linked, done.failed, done.user.faces) == ((other,), {}, 1)
+    (found,) = reader.search_users_by_picture("club", desk.studio.draw(1)).candidates
+    assert found.user.faces == 1
+    assert desk.app.user("club", "ada").faces == 2
+
+
+def test_a_hidden_face_counts_towards_the_limit(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sayso.core.linking.MOST_FACES", 1)
+    desk.app.create_user("club", "ada", consent=Consent([PHOTOS], "form"))
+    desk.app.associate_faces("club", "ada", [desk.enrol("ada-at-the-door", 0, DOOR)])
+    with pytest.raises(TooManyFacesOfUser):
+        desk.key("enrol").associate_faces("club", "ada", [desk.enrol("ada", 0)])
+
+
 def test_a_user_has_at_most_so_many_faces(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sayso.core.linking.MOST_FACES", 2)
     with_user(desk)
@@ -482,6 +510,8 @@ def test_tags_are_set_replaced_and_taken(desk: Desk) -> None:
             desk.app.tag_collection("club", bad)
     with pytest.raises(TooManyTags):
         desk.app.tag_collection("club", {f"t{number}": "" for number in range(50)})
+    with pytest.raises(TooManyTags, match="would have 300000 tags"):  # more than SQLite can take
+        desk.app.tag_collection("club", {f"t{number}": "" for number in range(300_000)})
     assert len(desk.app.collection_tags("club")) == 1
     assert desk.app.create_collection("tagged", tags={"a": "b"}).name == "tagged"
     assert desk.app.collection_tags("tagged") == {"a": "b"}
@@ -521,6 +551,30 @@ def test_an_answer_is_given_again_for_a_day(desk: Desk) -> None:
         assert b"the answer" not in content
     desk.clock.time += timedelta(days=1)
     assert app.recall("op", token, b"request") is None
+
+
+def test_tokens_and_answers_outlive_a_restart_and_a_new_master_key(desk: Desk) -> None:
+    token = desk.app.page_token("list", b"here")
+    desk.app.remember("op", "token", b"request", b"the answer")
+    desk.app.remember("op", "token", b"request", b"another answer")  # the first one stands
+    desk.app.rotate_master_key()
+    desk.app.close()
+    with desk.reopened() as other:
+        assert other.page_position("list", token) == b"here"
+        assert other.recall("op", "token", b"request") == b"the answer"
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "faces", "collection"])
+def test_whatever_takes_faces_takes_the_answers_too(desk: Desk, how: str) -> None:
+    face = desk.enrol("ada", 0)
+    desk.app.remember("op", "token", b"r", b"ada was enrolled", collection="club")
+    if how == "withdrawn":
+        desk.app.withdraw_consent("club", "ada", PHOTOS)
+    elif how == "faces":
+        desk.app.delete_faces("club", [face])
+    else:
+        desk.app.delete_collection("club")
+    assert desk.app.recall("op", "token", b"r") is None
 
 
 def test_an_erasure_takes_the_answers_about_its_collection(desk: Desk) -> None:

@@ -21,6 +21,7 @@ from sayso.gallery.subjects import Known
 from sayso.gallery.types import ConsentRecord
 from sayso.gallery.users import Linked
 from sayso.keyring.store import Keyring
+from sayso.results import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,12 @@ class Act:
         """Return a user that the caller may know of; see ``Call.user``."""
         change = self.change
         return self.call.user(change.connection, change.keyring, collection, name, change.now)
+
+    def describe_user(self, collection: Pinned, user: Linked) -> User:
+        """Return a user, with as many faces as the caller may know of."""
+        return users.describe(
+            self.connection, collection, user, self.call.known_purpose, self.change.now
+        )
 
     def faces(self, collection: Pinned, ids: Iterable[str]) -> dict[str, FaceRow]:
         """Return those faces, by id, that are there and that the caller may know of."""

@@ -150,7 +150,7 @@ class Linking(Enrolling):
                     )
                 )
             act.record(UserCreated(collection=collection, subject=known.id))
-            return users.describe(act.connection, pinned, made)
+            return act.describe_user(pinned, made)
 
     def delete_user(self, collection: str, user: str) -> None:
         """Delete a user: the faces are associated with nobody then, and stay with their subjects.
@@ -170,7 +170,7 @@ class Linking(Enrolling):
             pinned = collections.find(act.connection, collection)
             found = act.user(pinned, user)
             act.record(UsersRead(collection=collection, users=1))
-            return users.describe(act.connection, pinned, found)
+            return act.describe_user(pinned, found)
 
     def users(self, collection: str, *, after: str = "", limit: int = 500) -> tuple[User, ...]:
         """Return users of a collection in the order of their ids, at most ``limit``.
@@ -224,7 +224,8 @@ class Linking(Enrolling):
             now = store.now()
             found = call.user(connection, store.keyring, pinned, user, now)
             asked = enrolled.find(connection, pinned, faces, purpose=call.known_purpose, now=now)
-            there = users.faces_of(connection, found)
+            # Nobody is told how alike a face is to one that they may not know of.
+            there = users.faces_of(connection, found, call.known_purpose, now)
         free = [row for row in asked.values() if row.user_key is None]
         cosines = self._likeness(collection, there, [row.key for row in free])
         alike = dict(
@@ -314,7 +315,7 @@ class Linking(Enrolling):
         alike: dict[str, float],
     ) -> FaceLinking:
         return FaceLinking(
-            users.describe(act.connection, pinned, user),
+            act.describe_user(pinned, user),
             tuple(row.id for row in linked),
             failed,
             _users_told(act, rows, _because(failed, "ASSOCIATED_TO_A_DIFFERENT_USER")),

@@ -261,7 +261,10 @@ class Searching(Recognising):
         with self._act(call) as act:
             pinned = collections.find(act.connection, call.collection or "")
             matches = index.confirm_users(act.change, matches, purpose)
-            told = users.describe_all(act.connection, pinned, [hit.user for hit in matches.hits])
+            found = [hit.user for hit in matches.hits]
+            told = users.describe_all(
+                act.connection, pinned, found, call.known_purpose, act.change.now
+            )
             candidates = _user_candidates(matches, told, measured)
             ids = [hit.user.subject.id for hit in matches.hits]
             act.record(

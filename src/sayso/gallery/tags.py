@@ -25,6 +25,8 @@ def put(change: Change, collection: Pinned, tags: Mapping[str, str]) -> None:
     """Tag a collection; a tag of the same key is replaced. Raises InvalidTag or TooManyTags."""
     for key, value in tags.items():
         _check(key, value)
+    if len(tags) > MOST_TAGS:  # before the database is asked with as many parameters
+        raise _too_many(collection, len(tags))
     remove(change, collection, tags)
     rows = [
         {"collection_key": collection.key, "name": key, "value": value}
@@ -35,9 +37,7 @@ def put(change: Change, collection: Pinned, tags: Mapping[str, str]) -> None:
     count = select(func.count()).where(_TAG.collection_key == collection.key)
     total = int(change.connection.execute(count).scalar_one())
     if total > MOST_TAGS:
-        raise TooManyTags(
-            f"collection {collection.name!r} would have {total} tags; the limit is {MOST_TAGS}"
-        )
+        raise _too_many(collection, total)
 
 
 def remove(change: Change, collection: Pinned, keys: Iterable[str]) -> None:
@@ -55,6 +55,12 @@ def of(connection: Connection, collection: Pinned) -> dict[str, str]:
         .order_by(_TAG.name)
     )
     return dict(tuple(row) for row in rows)
+
+
+def _too_many(collection: Pinned, total: int) -> TooManyTags:
+    return TooManyTags(
+        f"collection {collection.name!r} would have {total} tags; the limit is {MOST_TAGS}"
+    )
 
 
 def _check(key: str, value: str) -> None:

@@ -79,9 +79,16 @@ def unlink(change: Change, faces: Iterable[int]) -> None:
     _link(change, faces, None)
 
 
-def faces_of(connection: Connection, user: Linked) -> list[int]:
-    """Return the keys of the faces that are associated with a user, the oldest first."""
+def faces_of(
+    connection: Connection, user: Linked, purpose: str | None = None, now: int = 0
+) -> list[int]:
+    """Return the keys of the faces that are associated with a user, the oldest first.
+
+    With a ``purpose`` only those of subjects whose consent covers it at that time.
+    """
     query = select(_FACE.key).where(_FACE.user_key == user.key).order_by(_FACE.key)
+    if purpose is not None:
+        query = query.where(coverage.is_covered(_FACE.subject_key, purpose, now))
     return list(connection.execute(query).scalars())
 
 
@@ -103,22 +110,34 @@ def by_keys(connection: Connection, find_keys: FindKeys, keys: Iterable[int]) ->
     return _named(connection, find_keys, rows)
 
 
-def describe(connection: Connection, collection: Pinned, user: Linked) -> User:
-    """Return a user as it stands."""
-    return describe_all(connection, collection, [user])[0]
+def describe(
+    connection: Connection, collection: Pinned, user: Linked, purpose: str | None, now: int
+) -> User:
+    """Return a user as it stands; see ``describe_all``."""
+    return describe_all(connection, collection, [user], purpose, now)[0]
 
 
 def describe_all(
-    connection: Connection, collection: Pinned, users: Sequence[Linked]
+    connection: Connection,
+    collection: Pinned,
+    users: Sequence[Linked],
+    purpose: str | None,
+    now: int,
 ) -> tuple[User, ...]:
-    """Return users as they stand, in the order given."""
+    """Return users as they stand, in the order given.
+
+    With a ``purpose`` only faces of subjects whose consent covers it at that time count.
+    """
     counts: dict[int, int] = {}
     for batch in batches([each.key for each in users], IN_LIST):
-        rows = connection.execute(
+        query = (
             select(_FACE.user_key, func.count())
             .where(_FACE.user_key.in_(batch))
             .group_by(_FACE.user_key)
         )
+        if purpose is not None:
+            query = query.where(coverage.is_covered(_FACE.subject_key, purpose, now))
+        rows = connection.execute(query)
         counts.update((key, number) for key, number in rows)
     return tuple(
         User(
@@ -158,7 +177,8 @@ def listed(
     if purpose is not None:
         query = query.where(coverage.is_covered(_USER.subject_key, purpose, now))
     rows = connection.execute(query).all()
-    return describe_all(connection, collection, list(_named(connection, find_keys, rows).values()))
+    found = list(_named(connection, find_keys, rows).values())
+    return describe_all(connection, collection, found, purpose, now)
 
 
 def count(connection: Connection, collection: Pinned, purpose: str | None, now: int) -> int:
