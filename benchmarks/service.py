@@ -43,6 +43,7 @@ from sayso.settings import load_settings
 PURPOSE, COLLECTION = "photo-delivery", "club"
 CLIENTS = (1, 8, 32)
 SECONDS = 8.0
+_BURST = 1.0  # seconds
 _BACK_OFF = 0.25  # seconds, with jitter; an SDK's first retry comes after up to half a second
 
 
@@ -61,6 +62,8 @@ class Told:
     """What clients saw: seconds of answers and of refusals, and what they cost themselves."""
 
     answered: list[float] = field(default_factory=list)
+    #: Those of them that were sent after the first burst, when all clients came at once.
+    later: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
     other: int = 0
     cpu: float = 0.0
@@ -86,6 +89,7 @@ def _headers(url: str, key: tuple[str, str], ask: Ask) -> dict[str, str]:
 def _client(url: str, headers: dict[str, str], ask: Ask, until: float, told: Told) -> None:
     parts = urlsplit(url)
     chance = np.random.default_rng()
+    started = time.monotonic()
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=120)
     while time.monotonic() < until:
         began = time.monotonic()
@@ -100,6 +104,8 @@ def _client(url: str, headers: dict[str, str], ask: Ask, until: float, told: Tol
         took = time.monotonic() - began
         if answer.status == 200:
             told.answered.append(took)
+            if began - started > _BURST:
+                told.later.append(took)
         elif answer.status == 429 or b"ThrottlingException" in body:
             told.refused.append(took)
             time.sleep(_BACK_OFF * chance.uniform(0.5, 1.5))
@@ -256,7 +262,7 @@ def _report(url: str, key: tuple[str, str], portrait: bytes, scene: bytes) -> st
         )
         alone, busy = by_clients[1], by_clients[32]
         calm = float(np.percentile(alone.answered, 99))
-        worst = float(np.percentile(busy.answered, 99))
+        worst = float(np.percentile(busy.later or busy.answered, 99))
         refusals = _percentiles(busy.refused)
         overload.append(
             (
@@ -287,7 +293,8 @@ def _report(url: str, key: tuple[str, str], portrait: bytes, scene: bytes) -> st
         table(("request", "engine faces/s", "service faces/s", "ratio", "given back"), ratios),
         (
             "32 clients, four times as many as are let in without a refusal; whoever is refused "
-            f"comes again after about {_BACK_OFF:g} s:"
+            f"comes again after about {_BACK_OFF:g} s. What was accepted in the burst of the first "
+            f"{_BURST:g} s, when all came at once, waited in the whole line and is left out:"
         ),
         table(
             (

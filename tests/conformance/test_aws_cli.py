@@ -32,8 +32,8 @@ def test_a_collection_is_made_filled_searched_and_deleted(
             [
                 *(sys.executable, str(Path(sys.executable).with_name("aws")), "rekognition"),
                 *arguments,
-                *("--endpoint-url", served.server.url, "--output", "json", "--no-cli-pager"),
-            ][:-1],
+                *("--endpoint-url", served.server.url, "--output", "json"),
+            ],
             env=environment,
             cwd=tmp_path,
             capture_output=True,
@@ -47,13 +47,16 @@ def test_a_collection_is_made_filled_searched_and_deleted(
     made = aws("create-collection", "--collection-id", "cli")
     assert made["StatusCode"] == 200
     of = ("--collection-id", "cli")
-    indexed = aws(
-        "index-faces", *of, "--image-bytes", "fileb://3.jpg", "--external-image-id", KNOWN
-    )
-    assert len(indexed["FaceRecords"]) == 1
+    for number in (2, 3):
+        picture = ("--image-bytes", f"fileb://{number}.jpg", "--external-image-id", f"{number}.jpg")
+        assert len(aws("index-faces", *of, *picture)["FaceRecords"]) == 1
     found = aws("search-faces-by-image", *of, "--image-bytes", "fileb://2.jpg")
-    assert found["FaceMatches"][0]["Face"]["ExternalImageId"] == KNOWN
-    assert len(aws("list-faces", *of, "--max-items", "1")["Faces"]) == 1
+    assert found["FaceMatches"][0]["Face"]["ExternalImageId"] == "2.jpg"
+    page = ("list-faces", *of, "--page-size", "1", "--max-items", "1")
+    first = aws(*page)
+    second = aws(*page, "--starting-token", first["NextToken"])
+    listed = [face["ExternalImageId"] for each in (first, second) for face in each["Faces"]]
+    assert sorted(listed) == ["2.jpg", "3.jpg"]
     assert "ResourceAlreadyExistsException" in aws("create-collection", *of, fails=True)
     assert "AccessDeniedException" in aws("list-stream-processors", fails=True)
     aws("delete-collection", *of)
