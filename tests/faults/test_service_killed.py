@@ -18,7 +18,7 @@ from sayso.core import Sayso
 from tests.service.process import ServerProcess, serving
 
 #: How many kills; the whole of it is SAYSO_KILLS=50.
-KILLS = int(os.environ.get("SAYSO_KILLS", "4"))
+KILLS = int(os.environ.get("SAYSO_KILLS", "5"))
 _THREADS = 4
 _PEOPLE = ("George_Robertson", "Serena_Williams", "Ai_Sugiyama", "Adam_Sandler")
 
@@ -34,6 +34,8 @@ class Client(threading.Thread):
         #: What was asked for when the server went: nobody knows whether it was done.
         self.unsure: set[str] = set()
         self.calls = 0
+        #: An answer other than the right one: a server that is killed gives none at all.
+        self.refusal: ClientError | None = None
 
     def run(self) -> None:
         chance = random.Random(time.monotonic_ns())
@@ -41,7 +43,9 @@ class Client(threading.Thread):
             while True:
                 self._call(chance)
                 self.calls += 1
-        except (BotoCoreError, ClientError):
+        except ClientError as error:
+            self.refusal = error
+        except BotoCoreError:
             return
 
     def _call(self, chance: random.Random) -> None:
@@ -93,6 +97,7 @@ def test_what_was_acknowledged_holds_after_a_kill(data_dir: Path, lfw: Path) -> 
             for each in clients:
                 each.join(60)
                 assert not each.is_alive()
+        assert [each.refusal for each in clients if each.refusal is not None] == []
         there |= set().union(*(each.there for each in clients))
         gone |= set().union(*(each.gone for each in clients))
         unsure = set().union(*(each.unsure for each in clients))

@@ -22,7 +22,7 @@ from typing import Any, TextIO
 #: Where the lines of requests go; below ``sayso``, so that one handler has them all.
 REQUESTS = logging.getLogger("sayso.service.requests")
 #: Whose records are written as lines of JSON while the service runs.
-_LOGGERS = ("sayso", "uvicorn", "uvicorn.error", "py.warnings", "asyncio")
+_LOGGERS = ("sayso", "uvicorn", "uvicorn.error", "py.warnings", "asyncio", "python_multipart")
 _PACKAGES = PurePath(__file__).parents[2]
 #: Frames of a traceback that are told, the innermost.
 _FRAMES = 12

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from unittest import mock
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from botocore import auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sayso.service.rekognition.faults import Fault
@@ -32,15 +32,17 @@ def signed(
     url: str = "http://127.0.0.1:8080/",
     at: datetime = NOW,
     token: str | None = None,
+    key: str = KEY,
+    target: str = TARGET,
 ) -> SignedRequest:
     """Return a request that botocore signed, as it comes to the server."""
     request = AWSRequest(
         "POST",
         url,
-        headers={"X-Amz-Target": TARGET, "Content-Type": "application/x-amz-json-1.1"},
+        headers={"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"},
         data=body,
     )
-    credentials = Credentials(KEY, secret, token)
+    credentials = Credentials(key, secret, token)
     kind = auth.SigV4QueryAuth if presigned else auth.SigV4Auth
     with mock.patch("botocore.auth.get_current_datetime", return_value=at.replace(tzinfo=None)):
         kind(credentials, service, region).add_auth(request)
@@ -87,8 +89,6 @@ def changed(request: SignedRequest, name: bytes, old: bytes, new: bytes) -> Sign
 def test_what_botocore_signs_verifies(
     presigned: bool, body: bytes, region: str, query: list[tuple[str, str]]
 ) -> None:
-    from urllib.parse import quote
-
     asked = "&".join(f"{quote(n, safe='-_.~')}={quote(v, safe='-_.~')}" for n, v in query)
     url = "http://127.0.0.1:8080/" + (f"?{asked}" if asked else "")
     content = b"{}" if presigned else body
@@ -130,6 +130,53 @@ def test_every_change_of_a_presigned_address_shows() -> None:
     assert not verifies(replace(request, body=b"{}"))
 
 
+_OTHERS = st.sampled_from([bytes([byte]) for byte in b"abcxyzAZ0189-_%=&;/"])
+
+
+@pytest.mark.parametrize("presigned", [False, True])
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_one_byte_that_is_another_shows(presigned: bool, data: st.DataObject) -> None:
+    url = "http://127.0.0.1:8080/some/path?first=1&second=two"
+    request = signed(b'{"CollectionId": "club"}', presigned=presigned, url=url)
+    assert verifies(request)
+    parts = {
+        "method": request.method.encode(),
+        "path": request.path,
+        "query": request.query,
+        "body": request.body,
+        # A client may sign more than it must; what it did not sign is not held against it.
+        **{
+            name.decode(): value
+            for name, value in request.headers
+            if name in {b"host", b"x-amz-target", b"x-amz-date", b"authorization"}
+        },
+    }
+    which = data.draw(st.sampled_from([name for name, value in parts.items() if value]))
+    old = parts[which]
+    at = data.draw(st.integers(0, len(old) - 1))
+    new = old[:at] + data.draw(_OTHERS) + old[at + 1 :]
+    assume(new != old)
+    match which:
+        case "method":
+            other = replace(request, method=new.decode())
+        case "path":
+            other = replace(request, path=new)
+        case "query":
+            other = replace(request, query=new)
+        case "body":
+            other = replace(request, body=new)
+        case _:
+            other = changed(request, which.encode(), old, new)
+    try:
+        found = read_signature(other, NOW)
+    except Fault as fault:
+        assert 400 <= fault.status < 500  # noqa: PT017 - either is right
+    else:
+        # The id of the key is not signed in a header; another key has another secret.
+        assert not found.verifies(SECRET) or found.key != KEY
+
+
 def test_clocks_may_be_a_quarter_of_an_hour_apart() -> None:
     quarter, second = timedelta(minutes=15), timedelta(seconds=1)
     for presigned in (False, True):
@@ -154,6 +201,51 @@ def test_other_services_and_regions_are_refused() -> None:
 def test_a_credential_of_another_day_is_refused() -> None:
     request = changed(signed(), b"authorization", b"20260504", b"20260503")
     assert refused(request) == "InvalidSignatureException"
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [b"20260504T093000", b"2026-05-04T09:30:00Z", b"20260504T0930Z", b"", b"20261304T093000Z"],
+)
+def test_a_date_that_is_none_is_told(stamp: bytes) -> None:
+    assert refused(changed(signed(), b"x-amz-date", b"20260504T093000Z", stamp)) in {
+        "IncompleteSignatureException",
+        "InvalidSignatureException",
+    }
+
+
+def test_a_presigned_address_lasts_as_long_as_it_says_and_no_more_than_a_week() -> None:
+    for seconds, right in (("1", True), ("604800", True), ("604801", False), ("0", False)):
+        request = signed(b"{}", presigned=True)
+        query = request.query.replace(b"X-Amz-Expires=3600", b"X-Amz-Expires=" + seconds.encode())
+        other = replace(request, query=query)
+        if right:
+            last = NOW + timedelta(seconds=int(seconds))
+            assert read_signature(other, last).key == KEY
+            assert refused(other, last + timedelta(seconds=1)) == "InvalidSignatureException"
+        else:
+            assert refused(other) == "IncompleteSignatureException"
+    for wrong in (b"", b"-1", b"1.5", b"a", b"%D9%A1", b"9" * 5000):
+        query = request.query.replace(b"X-Amz-Expires=3600", b"X-Amz-Expires=" + wrong)
+        assert refused(replace(request, query=query)) == "IncompleteSignatureException"
+
+
+def test_what_is_sent_twice_is_refused_or_shows() -> None:
+    request = signed()
+    for name in (b"x-amz-date", b"authorization"):
+        twice = [pair for pair in request.headers if pair[0] == name]
+        other = replace(request, headers=[*request.headers, *twice])
+        assert refused(other) == "IncompleteSignatureException"
+    for name in (b"host", b"x-amz-target"):
+        other = replace(request, headers=[*request.headers, (name, b"RekognitionService.Other")])
+        assert not verifies(other)
+    presigned = signed(b"{}", presigned=True)
+    for part in presigned.query.split(b"&"):
+        other = replace(presigned, query=presigned.query + b"&" + part)
+        if part.startswith(b"X-Amz-"):
+            assert refused(other) == "IncompleteSignatureException"
+    both = replace(presigned, headers=[*presigned.headers, *request.headers])
+    assert refused(both) == "IncompleteSignatureException"
 
 
 def test_session_tokens_are_refused() -> None:
