@@ -295,6 +295,23 @@ def test_faces_are_sealed(path: Path, keys: dict[int, DataKey]) -> None:
     assert found[0]["picture_digest"] != found[2]["picture_digest"]
 
 
+def test_faces_of_0002_are_kept_as_they_are(path: Path, keyring: Keyring) -> None:
+    engine = sqlite_engine(path, 5.0)
+    with engine.begin() as connection:
+        config = configuration()
+        config.attributes.update(connection=connection, keyring=keyring)
+        command.upgrade(config, "0002")
+    before = rows_of(path, "faces")
+    assert len(before) == len(OLD["faces"])
+    assert not set(before[0]) & set(NEW_IN_0003)
+    with engine.begin() as connection:
+        upgrade(connection, "0002")
+        context = MigrationContext.configure(connection)
+        assert context.get_current_revision() == "0003"
+    engine.dispose()
+    assert rows_of(path, "faces") == [{**row, **dict.fromkeys(NEW_IN_0003)} for row in before]
+
+
 def test_evidence_is_sealed(path: Path, keys: dict[int, DataKey]) -> None:
     for new, old in zip(rows_of(path, "consents"), OLD["consents"], strict=True):
         sealed, changed = new["evidence"], ("evidence", "evidence_file", "evidence_sha256")

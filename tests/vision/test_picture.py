@@ -13,7 +13,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from sayso.vision.errors import PictureTooLarge, UnreadablePicture, UnsupportedPicture
+from sayso.vision.errors import (
+    PictureTooLarge,
+    PictureTooSmall,
+    UnreadablePicture,
+    UnsupportedPicture,
+)
 from sayso.vision.picture import FORMATS, PictureLimits, decode
 from tests.vision.pictures import encode, exif, jpeg_with_exif, png, scene
 
@@ -218,10 +223,17 @@ def test_limits_are_checked_and_named_in_every_format(form: str) -> None:
         decode(data, PictureLimits(max_side=95))
     with pytest.raises(PictureTooLarge, match=f"{len(data):,} bytes"):
         decode(data, PictureLimits(max_bytes=len(data) - 1))
-    with pytest.raises(UnsupportedPicture, match=r"96 x 64 .* 80"):
+    with pytest.raises(PictureTooSmall, match=r"96 x 64 .* 80"):
         decode(data, PictureLimits(min_side=80))
     exact = PictureLimits(max_bytes=len(data), max_pixels=6_144, max_side=96, min_side=64)
     assert decode(data, exact).width == 96
+
+
+def test_too_small_a_picture_is_one_that_is_not_supported() -> None:
+    assert issubclass(PictureTooSmall, UnsupportedPicture)
+    assert decode(encode(scene()[:8, :8], "PNG")).width == 8
+    with pytest.raises(PictureTooSmall, match=r"8 x 7 pixels; the shorter side must have 8"):
+        decode(encode(scene()[:7, :8], "PNG"))
 
 
 def test_formats_can_be_restricted() -> None:

@@ -118,9 +118,9 @@ def decode(data: bytes, limits: PictureLimits = _DEFAULT_LIMITS) -> Picture:
     """Decode a picture file's bytes to an upright ``Picture``.
 
     The same bytes always give the same pixels. Raises ``PictureTooLarge`` when the bytes, sides
-    or pixels are over (or under ``min_side``) a limit, ``UnsupportedPicture`` for a format or
-    pixel layout that is not accepted, and ``UnreadablePicture`` for bytes that are no picture or
-    a damaged or truncated one.
+    or pixels are over a limit, ``PictureTooSmall`` for a side below ``min_side``,
+    ``UnsupportedPicture`` for a format or pixel layout that is not accepted, and
+    ``UnreadablePicture`` for bytes that are no picture or a damaged or truncated one.
     """
     if not data:
         raise UnreadablePicture("the picture is empty: it has 0 bytes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from unittest import mock
@@ -34,12 +35,17 @@ def signed(
     token: str | None = None,
     key: str = KEY,
     target: str = TARGET,
+    headers: dict[str, str] | None = None,
 ) -> SignedRequest:
     """Return a request that botocore signed, as it comes to the server."""
     request = AWSRequest(
         "POST",
         url,
-        headers={"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"},
+        headers={
+            "X-Amz-Target": target,
+            "Content-Type": "application/x-amz-json-1.1",
+            **(headers or {}),
+        },
         data=body,
     )
     credentials = Credentials(key, secret, token)
@@ -48,11 +54,11 @@ def signed(
         kind(credentials, service, region).add_auth(request)
     prepared = request.prepare()
     parts = urlsplit(prepared.url)
-    headers = [(name.lower().encode(), _bytes(value)) for name, value in prepared.headers.items()]
-    headers = [pair for pair in headers if pair[0] not in {b"host", b"content-length"}]
-    headers.append((b"host", parts.netloc.encode()))
+    sent_on = [(name.lower().encode(), _bytes(value)) for name, value in prepared.headers.items()]
+    sent_on = [pair for pair in sent_on if pair[0] not in {b"host", b"content-length"}]
+    sent_on.append((b"host", parts.netloc.encode()))
     sent = b"" if presigned else body
-    return SignedRequest("POST", parts.path.encode(), parts.query.encode(), headers, sent)
+    return SignedRequest("POST", parts.path.encode(), parts.query.encode(), sent_on, sent)
 
 
 def _bytes(value: object) -> bytes:
@@ -274,6 +280,36 @@ def test_headers_that_decide_must_be_signed() -> None:
     added = signed()
     added = replace(added, headers=[*added.headers, (b"x-amz-content-sha256", b"UNSIGNED-PAYLOAD")])
     assert refused(added) == "IncompleteSignatureException"
+
+
+def test_what_a_client_says_of_its_body_must_be_so() -> None:
+    body, other = b'{"CollectionId":"club"}', b'{"CollectionId":"team"}'
+    right = hashlib.sha256(body).hexdigest()
+    assert verifies(signed(body, headers={"X-Amz-Content-SHA256": right}))
+    for wrong in (hashlib.sha256(other).hexdigest(), "UNSIGNED-PAYLOAD", "", right[:-1]):
+        request = signed(body, headers={"X-Amz-Content-SHA256": wrong})
+        assert refused(request) == "InvalidSignatureException"
+    request = signed(body, headers={"X-Amz-Content-SHA256": right})
+    assert refused(replace(request, body=other)) == "InvalidSignatureException"
+
+
+def test_a_signature_for_several_regions_is_refused_by_its_name() -> None:
+    several = b"AWS4-ECDSA-P256-SHA256"
+    header = changed(signed(), b"authorization", b"AWS4-HMAC-SHA256", several)
+    address = signed(b"{}", presigned=True)
+    address = replace(address, query=address.query.replace(b"AWS4-HMAC-SHA256", several))
+    for request in (header, address):
+        with pytest.raises(Fault, match="Version 4A is not supported") as fault:
+            read_signature(request, NOW)
+        assert fault.value.code == "IncompleteSignatureException"
+
+
+@pytest.mark.parametrize("presigned", [False, True])
+def test_what_is_added_to_a_query_shows(presigned: bool) -> None:
+    request = signed(b'{"a": "b"}', presigned=presigned, url="http://127.0.0.1:8080/?first=1")
+    assert verifies(request)
+    for other in (request.query + b"&", b"&" + request.query, request.query + b"&x=y"):
+        assert not verifies(replace(request, query=other))
 
 
 _HEADERS = st.lists(

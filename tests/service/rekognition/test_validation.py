@@ -160,7 +160,12 @@ def test_text_that_is_no_unicode_is_no_request(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", '"80"', "true"]
+    "text",
+    [
+        *("NaN", "Infinity", "-Infinity", "1e999", "-1e999", '"80"', "true"),
+        # Whole numbers that no float reaches.
+        *("1" + "0" * 400, "-1" + "0" * 400),
+    ],
 )
 def test_what_is_no_finite_number_is_none(text: str) -> None:
     body = '{"CollectionId": "c", "FaceId": "%s", "FaceMatchThreshold": %s}'
@@ -171,6 +176,26 @@ def test_what_is_no_finite_number_is_none(text: str) -> None:
             parse((body % (face, text)).encode()),
         )
     assert found.value.code == "SerializationException"
+
+
+@pytest.mark.parametrize("part", [b"{}", b"[]", b"0", b'""', b'"ALL"'])
+@pytest.mark.parametrize("name", [b"Attributes", b"Unknown"])
+def test_what_has_too_many_parts_is_no_request(name: bytes, part: bytes) -> None:
+    body = b'{"Image": {"Bytes": "AAAA"}, "%s": [%s]}'
+    with pytest.raises(Fault) as found:
+        parse(body % (name, b",".join([part] * 10_000)))
+    assert found.value.code == "SerializationException"
+    assert "10,000" in found.value.message
+    assert len(parse(body % (name, b",".join([part] * 9_999)))[name.decode()]) == 9_999
+
+
+def test_the_longest_lists_of_the_model_are_not_too_many_parts() -> None:
+    face = "11111111-2222-3333-4444-555555555555"
+    found = checked("DeleteFaces", {"CollectionId": "c", "FaceIds": [face] * 4096})
+    assert len(found["FaceIds"]) == 4096
+    tags = {str(number): "x" for number in range(200)}
+    arn = "arn:aws:rekognition:eu-central-1:000000000000:collection/c"
+    assert checked("TagResource", {"ResourceArn": arn, "Tags": tags})["Tags"] == tags
 
 
 _JSON = st.recursive(

@@ -16,7 +16,7 @@ from sayso.callers import ACTIONS
 from sayso.core import Sayso
 from sayso.service.engine import Engine
 from sayso.service.limits import KeyLimits
-from sayso.service.rekognition.wire import RekognitionEndpoint
+from sayso.service.rekognition.wire import MOST_BYTES, RekognitionEndpoint
 from sayso.service.state import ServiceState
 from sayso.settings import ServiceSettings
 from tests.service.rekognition.drawn import Studio
@@ -208,6 +208,45 @@ def test_a_large_body_is_held_to_the_same(endpoint: Endpoint, studio: Studio) ->
     assert len(answer.json()["FaceDetails"]) == 1
     changed = endpoint("DetectFaces", body, sent=body.replace(b"xx", b"xy", 1))
     assert code(changed) == "InvalidSignatureException"
+
+
+@pytest.mark.parametrize(
+    ("operation", "told", "status"),
+    [
+        ("DetectFaces", "ImageTooLargeException", 400),
+        ("CompareFaces", "ImageTooLargeException", 400),
+        ("CreateCollection", "RequestEntityTooLargeException", 413),
+        ("MakeCoffee", "RequestEntityTooLargeException", 413),
+    ],
+)
+def test_a_body_over_the_limit_is_too_large(
+    endpoint: Endpoint, operation: str, told: str, status: int
+) -> None:
+    answer = endpoint(operation, b"{" + b" " * MOST_BYTES)
+    assert code(answer, status) == told
+    assert f"{MOST_BYTES:,}" in answer.json()["message"]
+
+
+def test_a_body_at_the_limit_is_read(endpoint: Endpoint) -> None:
+    body = b'{"CollectionId": "club"}'
+    answer = endpoint("CreateCollection", body + b" " * (MOST_BYTES - len(body)))
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("digits", [20, 309, 4000, 5000])
+def test_no_number_is_too_much(endpoint: Endpoint, digits: int) -> None:
+    endpoint.app.create_collection("club")
+    face = "11111111-2222-3333-4444-555555555555"
+    for name in ("FaceMatchThreshold", "MaxFaces", "Unknown"):
+        for number in ("9" * digits, "-" + "9" * digits):
+            asked = f'{{"CollectionId": "club", "FaceId": "{face}", "{name}": {number}}}'
+            answer = endpoint("SearchFaces", asked.encode())
+            # Whatever is made of the number, it is the client's: there is no such face either.
+            assert code(answer) in {
+                "InvalidParameterException",
+                "ResourceNotFoundException",
+                "SerializationException",
+            }
 
 
 @pytest.mark.parametrize("number", [2, 3])

@@ -33,7 +33,10 @@ def _value(shape: Any, value: Any, path: str) -> Any:
         return [_value(shape.member, each, f"{path}[]") for each in _of(list | tuple, value, path)]
     if kind == "map":
         items = _of(Mapping, value, path).items()
-        return {str(key): _value(shape.value, each, f"{path}{{}}") for key, each in items}
+        return {
+            _value(shape.key, key, path): _value(shape.value, each, f"{path}{{}}")
+            for key, each in items
+        }
     return _scalar(kind, shape, value, path)
 
 
@@ -62,8 +65,10 @@ def _scalar(kind: str, shape: Any, value: Any, path: str) -> Any:
         return base64.b64encode(_of(bytes, value, path)).decode()
     if kind == "timestamp":
         return value.timestamp() if isinstance(value, datetime) else _number(value, path)
-    number = _number(value, path)
-    return int(number) if kind in {"integer", "long"} else float(number)
+    if kind in {"integer", "long"}:
+        _of(int, value, path)
+        return _number(value, path)
+    return float(_number(value, path))
 
 
 def _number(value: Any, path: str) -> float:

@@ -22,6 +22,7 @@ from sayso.service.rekognition.faults import Fault
 Headers = Sequence[tuple[bytes, bytes]]
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+_ASYMMETRIC = "AWS4-ECDSA-P256-SHA256"
 SERVICE = "rekognition"
 #: How far the clocks of client and service may be apart.
 SKEW = timedelta(minutes=15)
@@ -96,7 +97,8 @@ def read_signature(request: SignedRequest, now: datetime, region: str | None = N
     if not _SIGNATURE.fullmatch(claims.signature):
         raise _incomplete("the signature must be 64 hexadecimal digits")
     names = _signed_names(claims.signed, request.headers)
-    canonical = _canonical(request, names, claims)
+    body = _body_digest(request)
+    canonical = _canonical(request, names, claims, body)
     scope = "/".join((date, found_region, SERVICE, _TERMINATOR))
     digest = hashlib.sha256(canonical).hexdigest()
     text = "\n".join((ALGORITHM, claims.stamp, scope, digest)).encode()
@@ -127,8 +129,7 @@ def _claims(request: SignedRequest) -> _Claims:
 
 def _from_header(value: bytes, headers: Headers) -> _Claims:
     algorithm, _, rest = value.decode("latin-1").strip().partition(" ")
-    if algorithm != ALGORITHM:
-        raise _incomplete(f"the algorithm of the signature must be {ALGORITHM}")
+    _check_algorithm(algorithm)
     parts: dict[str, str] = {}
     for part in rest.split(","):
         name, found, text = part.strip().partition("=")
@@ -154,8 +155,7 @@ def _from_query(query: list[tuple[str, str]]) -> _Claims:
         if len(values) != 1:
             raise _incomplete(f"the address needs one X-Amz-{name}")
         found[name] = values[0]
-    if found["Algorithm"] != ALGORITHM:
-        raise _incomplete(f"the algorithm of the signature must be {ALGORITHM}")
+    _check_algorithm(found["Algorithm"])
     expires = found["Expires"]
     if not re.fullmatch(r"[0-9]{1,6}", expires) or not 1 <= int(expires) <= _LONGEST_PRESIGNED:
         raise _incomplete(f"X-Amz-Expires runs from 1 to {_LONGEST_PRESIGNED} seconds")
@@ -167,6 +167,15 @@ def _from_query(query: list[tuple[str, str]]) -> _Claims:
         timedelta(seconds=int(expires)),
         True,
     )
+
+
+def _check_algorithm(name: str) -> None:
+    if name == _ASYMMETRIC:
+        raise _incomplete(
+            f"Signature Version 4A is not supported: sign for one region, with {ALGORITHM}"
+        )
+    if name != ALGORITHM:
+        raise _incomplete(f"the algorithm of the signature must be {ALGORITHM}")
 
 
 def _scope(credential: str, region: str | None) -> tuple[str, str, str]:
@@ -209,8 +218,18 @@ def _signed_names(listed: str, headers: Headers) -> list[str]:
     return names
 
 
-def _canonical(request: SignedRequest, names: list[str], claims: _Claims) -> bytes:
-    pairs = [pair.partition(b"=")[::2] for pair in request.query.split(b"&") if pair]
+def _body_digest(request: SignedRequest) -> str:
+    """Return the hash of the body; raises Fault where the client says another."""
+    digest = hashlib.sha256(request.body).hexdigest()
+    said = [value.strip() for name, value in request.headers if name == b"x-amz-content-sha256"]
+    if any(value != digest.encode() for value in said):
+        raise _invalid("X-Amz-Content-SHA256 is not the SHA-256 of the body, in small letters")
+    return digest
+
+
+def _canonical(request: SignedRequest, names: list[str], claims: _Claims, body: str) -> bytes:
+    parts = request.query.split(b"&") if request.query else []
+    pairs = [part.partition(b"=")[::2] for part in parts]
     kept = sorted(pair for pair in pairs if not claims.presigned or pair[0] != b"X-Amz-Signature")
     values: dict[str, list[bytes]] = {}
     for name, value in request.headers:
@@ -222,7 +241,7 @@ def _canonical(request: SignedRequest, names: list[str], claims: _Claims) -> byt
         *(name.encode("latin-1") + b":" + b",".join(values[name]) for name in names),
         b"",
         ";".join(names).encode("latin-1"),
-        hashlib.sha256(request.body).hexdigest().encode(),
+        body.encode(),
     ]
     return b"\n".join(lines)
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
@@ -35,6 +36,8 @@ _log = logging.getLogger(__name__)
 AWS_JSON = "application/x-amz-json-1.1"
 #: From this size on a body is hashed and read in a thread, so that nobody else waits for it.
 _LARGE = 256 * 1024
+#: Bytes of a body, whatever the service takes elsewhere: two pictures of 5 MB as Base64, and more.
+MOST_BYTES = 15 * 1024 * 1024
 #: Operations that decode pictures or search.
 _HEAVY = frozenset(
     {
@@ -86,7 +89,7 @@ class RekognitionEndpoint:
             if operation.name in _HEAVY:
                 # Before the body is read: it says whose key it is, and may be refused for that.
                 self._state.engine.require_room(_claimed(request))
-        body = await request.body()
+        body = await _body(request, operation)
         signature, app = await self._sign_in(request, body)
         if operation is None:
             raise Fault("UnknownOperationException", "X-Amz-Target names no operation of the API")
@@ -131,6 +134,30 @@ class RekognitionEndpoint:
             state.limits.failed(peer, signature.key)
             raise
         return signature, app.acting_as(caller)
+
+
+async def _body(request: Request, operation: OperationModel | None) -> bytes:
+    """Return the body; raises Fault over the limit, once all was read, or clients miss it."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size <= MOST_BYTES:
+            parts.append(part)
+        else:
+            parts.clear()
+    if size <= MOST_BYTES:
+        return b"".join(parts)
+    told = f"the body has {size:,} bytes; the limit is {MOST_BYTES:,}"
+    if operation is not None and _takes_a_picture(operation):
+        raise Fault("ImageTooLargeException", told)
+    raise Fault("RequestEntityTooLargeException", told, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
+def _takes_a_picture(operation: OperationModel) -> bool:
+    shape = operation.input_shape
+    members = shape.members.values() if isinstance(shape, StructureShape) else ()
+    return any(member.name == "Image" for member in members)
 
 
 def _claimed(request: Request) -> str | None:
