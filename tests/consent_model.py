@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
 from sayso.callers import Caller
 from sayso.errors import (
     AccessDenied,
@@ -96,17 +100,25 @@ class Given:
         )
 
 
-@dataclass
-class Person:
-    """A subject; their face in every picture and template is their own.
+@dataclass(eq=False)
+class Enrolled:
+    """A face: the consent that it lives on, and the user that it is associated with.
 
-    ``enrolled`` has for each face the consent that it lives on, and ``pictured`` that of the face
-    from their picture.
+    ``pictured`` is the one from their picture.
     """
 
+    given: Given
+    pictured: bool = False
+    user: Person | None = None
+
+
+@dataclass(eq=False)
+class Person:
+    """A subject; their face in every picture and template is their own."""
+
+    name: str
     consents: list[Given] = field(default_factory=list)
-    enrolled: list[Given] = field(default_factory=list)
-    pictured: Given | None = None
+    enrolled: list[Enrolled] = field(default_factory=list)
     returned: int = 0
     user: bool = False
 
@@ -116,9 +128,7 @@ class Person:
 
     def drop_faces(self, now: datetime) -> None:
         standing = self.standing(now)
-        self.enrolled = [given for given in self.enrolled if standing & set(given.terms)]
-        if self.pictured is not None and not self.pictured.standing(now):
-            self.pictured = None
+        self.enrolled = [face for face in self.enrolled if standing & set(face.given.terms)]
 
     def live(self, now: datetime) -> set[str]:
         return {purpose for given in self.consents for purpose in given.live(now)}
@@ -149,12 +159,29 @@ class Club:
     def faces(self) -> int:
         return sum(person.faces for person in self.people.values())
 
+    def person(self, name: str) -> Person:
+        """Return the subject of that name, or what a new one would be."""
+        return self.people.get(name) or Person(name)
+
+    def unlink(self, user: Person) -> None:
+        """Take every face from a user."""
+        for person in self.people.values():
+            for face in person.enrolled:
+                face.user = None if face.user is user else face.user
+
+
+#: Somebody with the ids of their faces, which the model does not need.
+Faces = tuple[str, Sequence[str]]
+#: How a user is told: name, status, and how many faces.
+UserTold = tuple[str, str, int]
+
 
 class World:
-    """What a gallery should hold and answer, at the time ``now``."""
+    """What a gallery should hold and answer, at the time ``now``; ``looks`` are templates."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, looks: Mapping[str, NDArray[np.float32]]) -> None:
         self.now = now
+        self._looks = looks
         self._clubs: dict[str, Club] = {}
         self._erased: list[tuple[str, str]] = []
         self._keys: list[Holder] = []
@@ -171,7 +198,7 @@ class World:
         return gone
 
     def _forget(self, club: str, name: str, reason: str) -> int:
-        del self._clubs[club].people[name]
+        self._clubs[club].unlink(self._clubs[club].people.pop(name))
         self._erased.append((club, reason))
         return 1
 
@@ -255,7 +282,7 @@ class World:
         self, who: Holder, club: Club, names: Iterable[str], consent: Consent | None
     ) -> dict[str, Given]:
         """Return the consent that each one's faces are to live on; raise unless all have one."""
-        people = {name: club.people.get(name, Person()) for name in names}
+        people = {name: club.person(name) for name in names}
         attested = consent is None and who.attestation is not None
         if attested:
             consent = Consent([str(who.purpose)], str(who.attestation))
@@ -319,7 +346,7 @@ class World:
             club.purposes = declared  # what is refused declares nothing
             raise refused
         for name, given in rests_on.items():
-            consents = club.people.setdefault(name, Person()).consents
+            consents = club.people.setdefault(name, Person(name)).consents
             if not any(each is given for each in consents):
                 consents.append(given)
         return [(club.people[name], rests_on[name]) for name in names]
@@ -329,6 +356,80 @@ class World:
         if name not in people or not people[name].user or name in self._hidden(who, club):
             raise UserNotFound
         return people[name]
+
+    def _told(self, who: Holder, club: str, user: Person) -> UserTold:
+        """Return a user as the caller is told of it: with the faces that they may know of."""
+        faces = [f for _, p in self._seen(who, club) for f in p.enrolled if f.user is user]
+        return user.name, "ACTIVE" if faces else "CREATED", len(faces)
+
+    def _faces_told(self, people: Iterable[Person], known: Iterable[Person]) -> list[Any]:
+        """Return for each face whose it is, and which user's, if that is one of the known."""
+        shown = {each: each.name for each in known}
+        return sorted(
+            (person.name, "" if face.user is None else shown.get(face.user, ""))
+            for person in people
+            for face in person.enrolled
+        )
+
+    def _fused(self, club: str, user: Person, purpose: str) -> NDArray[np.float64] | None:
+        """Return what a user is searched for by: of the faces alone that may be shown."""
+        parts = [
+            self._looks[person.name]
+            for person in self._clubs[club].people.values()
+            for face in person.enrolled
+            if face.user is user and purpose in person.live(self.now)
+        ]
+        if not parts:
+            return None
+        total: NDArray[np.float64] = np.sum(parts, axis=0, dtype=np.float64)
+        return total / np.linalg.norm(total)
+
+    def _users_like(
+        self,
+        who: Holder,
+        club: str,
+        probe: NDArray[Any] | None,
+        purpose: str,
+        without: Person | None = None,
+    ) -> dict[UserTold, Any]:
+        """Return every user who may be found, with the cosine to a probe."""
+        found = {}
+        for person in self._clubs[club].people.values():
+            if not person.user or person is without or purpose not in person.live(self.now):
+                continue
+            fused = self._fused(club, person, purpose)
+            if fused is not None and probe is not None:
+                cosine = pytest.approx(float(np.dot(fused, probe)), abs=1e-5)
+                found[self._told(who, club, person)] = cosine
+        return found
+
+    def _face_of(self, club: str, face: Faces, purpose: str) -> Person:
+        """Return whose face is searched with, if it may be."""
+        name, ids = face
+        person = self._clubs[club].people.get(name)
+        if not ids or person is None or purpose not in person.live(self.now):
+            raise FaceNotFound
+        return person
+
+    def _link(
+        self, who: Holder, club: str, user: str, faces: Faces, *, take: bool
+    ) -> tuple[Any, ...]:
+        """Associate all faces of somebody with a user, or take them away."""
+        owner = self._user(who, club, user)
+        people = dict(self._seen(who, club))
+        name, ids = faces
+        if name not in people:
+            return 0, ["FACE_NOT_FOUND"] * len(ids), [], self._told(who, club, owner)
+        changed, others = 0, []
+        for face in people[name].enrolled:
+            if face.user not in (None, owner):
+                others.append(face.user)
+            elif face.user is (owner if take else None):
+                face.user = None if take else owner
+                changed += 1
+        known = sorted(p.name for p in people.values() if p in others)
+        failed = ["ASSOCIATED_TO_A_DIFFERENT_USER"] * len(others)
+        return changed, failed, known, self._told(who, club, owner)
 
     def _seen(self, who: Holder, club: str) -> list[tuple[str, Person]]:
         hidden = self._hidden(who, club)
@@ -419,10 +520,9 @@ class World:
     ) -> list[bool]:
         refused = LooksLikeAnother if another else None
         ((person, given),) = self._enrolled(who, collection, [subject], consent, refused)
-        if person.pictured is not None:
+        if any(face.pictured for face in person.enrolled):
             return [True]
-        person.enrolled.append(given)
-        person.pictured = given
+        person.enrolled.append(Enrolled(given, pictured=True))
         return [False]
 
     def index_picture(
@@ -450,7 +550,7 @@ class World:
     ) -> int:
         refused = LooksLikeAnother if another else None
         for person, given in self._enrolled(who, collection, subjects, consent, refused):
-            person.enrolled.append(given)
+            person.enrolled.append(Enrolled(given))
         return len(subjects)
 
     def recognize_templates(
@@ -479,67 +579,105 @@ class World:
 
     def search_picture(
         self, who: Holder, collection: str, name: str, *, purpose: str | None
-    ) -> list[str]:
+    ) -> list[Any]:
         ((*found,),) = self.recognize_templates(who, collection, [name], purpose=purpose)
-        return [each for each in found for _ in range(self._clubs[collection].people[each].faces)]
+        people, wanted = self._clubs[collection].people, who.purpose or purpose
+        shown = [p for p in people.values() if wanted in p.live(self.now)]
+        return self._faces_told([people[each] for each in found], shown)
 
-    def search_face(
+    def search_face(self, who: Holder, collection: str, face: Faces, *, purpose: str | None) -> int:
+        self.recognize_templates(who, collection, [], purpose=purpose)
+        return self._face_of(collection, face, str(who.purpose or purpose)).faces - 1
+
+    def search_users(
         self,
         who: Holder,
         collection: str,
-        face: tuple[str, Sequence[str]],
         *,
+        user: str | None = None,
+        face: Faces | None = None,
         purpose: str | None,
-    ) -> list[str]:
-        name, ids = face
+    ) -> dict[UserTold, Any]:
         self.recognize_templates(who, collection, [], purpose=purpose)
-        person = self._clubs[collection].people.get(name)
-        wanted = who.purpose or purpose
-        if not ids or person is None or wanted not in person.live(self.now):
-            raise FaceNotFound
-        return [name] * (person.faces - 1)
+        wanted = str(who.purpose or purpose)
+        if face is not None:
+            look = self._looks[self._face_of(collection, face, wanted).name]
+            return self._users_like(who, collection, look, wanted)
+        person = self._user(who, collection, str(user))
+        if wanted not in person.live(self.now):
+            raise UserNotFound
+        fused = self._fused(collection, person, wanted)
+        return self._users_like(who, collection, fused, wanted, without=person)
 
-    def enrolled_faces(self, who: Holder, collection: str) -> list[str]:
+    def search_users_by_picture(
+        self, who: Holder, collection: str, name: str, *, purpose: str | None
+    ) -> dict[UserTold, Any]:
+        self.recognize_templates(who, collection, [], purpose=purpose)
+        wanted = str(who.purpose or purpose)
+        found = self._users_like(who, collection, self._looks[name], wanted)
+        for user, _, _ in found:
+            self._clubs[collection].people[user].returned += 1
+        return found
+
+    def enrolled_faces(self, who: Holder, collection: str) -> list[Any]:
         self._admit(who, KNOWING, collection)
-        return [name for name, p in self._seen(who, collection) for _ in range(p.faces)]
+        seen = [person for _, person in self._seen(who, collection)]
+        return self._faces_told(seen, seen)
 
     def delete_faces(
-        self, who: Holder, collection: str, faces: tuple[str, Sequence[str]]
-    ) -> tuple[int, int]:
+        self, who: Holder, collection: str, faces: Faces
+    ) -> tuple[int, list[str], list[str]]:
         self._admit(who, ["enrol", "erase"], collection)
         people = dict(self._seen(who, collection))
         name, ids = faces
         if name not in people:
-            return 0, len(ids)
-        people[name].enrolled.clear()
-        people[name].pictured = None
-        return len(ids), 0
+            return 0, ["FACE_NOT_FOUND"] * len(ids), []
+        person = people[name]
+        kept = [face for face in person.enrolled if face.user is not None]
+        gone, person.enrolled = person.faces - len(kept), kept
+        users = [p.name for p in people.values() for face in kept if face.user is p]
+        return gone, ["ASSOCIATED_TO_AN_EXISTING_USER"] * len(kept), sorted(users)
 
     def create_user(
         self, who: Holder, collection: str, name: str, *, consent: Consent | None
-    ) -> tuple[str, str, int]:
-        person = self._clubs.get(collection, Club()).people.get(name, Person())
-        refused = UserExists if person.user else None
+    ) -> UserTold:
+        there = self._clubs.get(collection, Club()).person(name).user
+        # One whom the caller does not know of must not be told of.
+        refused = UserExists if there and name not in self._hidden(who, collection) else None
         ((person, _),) = self._enrolled(who, collection, [name], consent, refused)
         person.user = True
-        return name, "CREATED", 0
+        return self._told(who, collection, person)
 
     def delete_user(self, who: Holder, collection: str, name: str) -> None:
         self._admit(who, ["enrol", "erase"], collection)
-        self._user(who, collection, name).user = False
+        person = self._user(who, collection, name)
+        person.user = False
+        self._clubs[collection].unlink(person)
 
-    def user(self, who: Holder, collection: str, name: str) -> tuple[str, str, int]:
+    def user(self, who: Holder, collection: str, name: str) -> UserTold:
         self._admit(who, KNOWING, collection)
-        self._user(who, collection, name)
-        return name, "CREATED", 0
+        return self._told(who, collection, self._user(who, collection, name))
 
-    def users(self, who: Holder, collection: str) -> list[str]:
+    def users(self, who: Holder, collection: str) -> list[UserTold]:
         self._admit(who, KNOWING, collection)
-        return [name for name, person in self._seen(who, collection) if person.user]
+        seen = self._seen(who, collection)
+        return [self._told(who, collection, person) for _, person in seen if person.user]
 
     def count_users(self, who: Holder, collection: str) -> int:
         self._admit(who, EVERY_ACTION, collection)
         return sum(person.user for _, person in self._seen(who, collection))
+
+    def associate_faces(
+        self, who: Holder, collection: str, user: str, faces: Faces
+    ) -> tuple[Any, ...]:
+        self._admit(who, ["enrol"], collection)
+        return self._link(who, collection, user, faces, take=False)
+
+    def disassociate_faces(
+        self, who: Holder, collection: str, user: str, faces: Faces
+    ) -> tuple[Any, ...]:
+        self._admit(who, ["enrol", "erase"], collection)
+        return self._link(who, collection, user, faces, take=True)
 
     def tag_collection(self, who: Holder, collection: str, tags: Mapping[str, str]) -> None:
         self._admit(who, ["admin"], collection)
@@ -600,9 +738,9 @@ class World:
         self._admit(who, ["enrol"], collection)
         self._require_purposes(who, consent.purposes)
         club = self._club(collection)
-        self._require_not_withdrawn(club.people.get(subject, Person()), consent)
+        self._require_not_withdrawn(club.person(subject), consent)
         new = self._new(club, consent)
-        club.people.setdefault(subject, Person()).consents.append(new)
+        club.people.setdefault(subject, Person(subject)).consents.append(new)
         return new.shown()
 
     def withdraw_consent(

@@ -1,242 +1,35 @@
-"""Users, searches by one face, and faces by their ids: who is found, who is hidden, what goes."""
+"""Users, and faces by their ids: who is found, who is hidden, what goes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
-from sayso.analyzer import Analyzer
-from sayso.audit import log
-from sayso.callers import ACTIONS, Action, Caller
-from sayso.core import Sayso, restore
+from sayso.callers import ACTIONS, Action
+from sayso.core import restore
 from sayso.errors import (
     AccessDenied,
     ConsentRequired,
-    FaceNotFound,
     GalleryError,
     InvalidName,
-    InvalidPageToken,
-    NoFaceFound,
-    SignatureWrong,
-    TokenReused,
     TooManyFacesOfUser,
-    TooManyTags,
-    UnknownKey,
     UserExists,
     UserNotFound,
 )
-from sayso.gallery import users
+from sayso.gallery import schema, users
 from sayso.gallery.fusing import Fused
 from sayso.gallery.store import FILE
 from sayso.results import Consent
-from tests.gallery.clock import Clock
-from tests.service.rekognition.drawn import Drawn, Studio
+from tests.desk import DOOR, PHOTOS, Desk, desk
+from tests.gallery.synthetic import VERSION, near, templates
+from tests.service.rekognition.drawn import Drawn
 
-PHOTOS, DOOR = "photos", "door"
-
-
-@dataclass
-class Desk:
-    """A gallery, and somebody at it with a key for photos that attests consent."""
-
-    app: Sayso
-    clock: Clock
-    studio: Studio
-    data: Path
-
-    def key(self, *actions: Action, purpose: str = PHOTOS, **more: Any) -> Sayso:
-        """Return the gallery for somebody with another key."""
-        made = self.app.create_key("tester", purpose=purpose, actions=actions or ACTIONS, **more)
-        return self.app.acting_as(Caller.of(made.key))
-
-    def reopened(self) -> Sayso:
-        """Return the same gallery as another process sees it."""
-        analyzer = cast("Analyzer", self.studio)
-        return Sayso(self.data, actor="user:other", analyzer=analyzer, clock=self.clock)
-
-    def enrol(self, name: str, person: int, *purposes: str, **how: Any) -> str:
-        """Enrol a new picture of a person under a name; return the face's id."""
-        done = self.app.index_picture(
-            "club",
-            subject=name,
-            picture=self.studio.draw(Drawn(person, **how)),
-            consent=Consent(list(purposes or [PHOTOS]), f"form of {name}"),
-            allow_lookalike=True,
-        )
-        assert done.enrolled is not None
-        return done.enrolled.id
-
-    def found(self, person: int, purpose: str = PHOTOS, app: Sayso | None = None) -> list[str]:
-        """Return the users that a new picture of a person finds."""
-        picture = self.studio.draw(person)
-        answer = (app or self.app).search_users_by_picture("club", picture, purpose=purpose)
-        return [candidate.user.name for candidate in answer.candidates]
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    clock, studio, data = Clock(), Studio(), tmp_path / "data"
-    with Sayso(data, analyzer=cast("Analyzer", studio), clock=clock) as app:
-        app.create_collection("club")
-        yield Desk(app, clock, studio, data)
-
-
-# --- enrolling from one picture ---------------------------------------------------------------
-
-
-def test_a_picture_without_a_face_enrols_nobody_and_is_no_error(desk: Desk) -> None:
-    done = desk.app.index_picture(
-        "club", subject="ada", picture=desk.studio.draw(), consent=Consent([PHOTOS], "form")
-    )
-    assert (done.enrolled, done.face, done.left) == (None, None, ())
-    assert desk.app.subjects("club") == ()
-
-
-def test_two_faces_of_one_size_enrol_nobody(desk: Desk) -> None:
-    picture = desk.studio.draw(Drawn(0), Drawn(1, left=110))
-    done = desk.app.index_picture(
-        "club", subject="ada", picture=picture, consent=Consent([PHOTOS], "form")
-    )
-    assert done.enrolled is None
-    assert [each.reasons for each in done.left] == [("EXCEEDS_MAX_FACES",)] * 2
-
-
-def test_the_largest_is_enrolled_and_the_others_are_told_of(desk: Desk) -> None:
-    picture = desk.studio.draw(Drawn(1, side=20, left=140), Drawn(0, side=80))
-    done = desk.app.index_picture(
-        "club", subject="ada", picture=picture, consent=Consent([PHOTOS], "form")
-    )
-    assert done.face is not None
-    assert done.face.width == 80
-    assert [(each.face.width, each.reasons) for each in done.left] == [
-        (20, ("SMALL_BOUNDING_BOX",))
-    ]
-
-
-@pytest.mark.parametrize(
-    ("how", "reason"),
-    [
-        ({"overall": 5, "yaw": 60}, "EXTREME_POSE"),
-        ({"overall": 5, "brightness": 3}, "LOW_BRIGHTNESS"),
-        ({"overall": 5, "sharpness": 2}, "LOW_SHARPNESS"),
-        ({"overall": 5, "score": 0.4}, "LOW_CONFIDENCE"),
-        ({"overall": 5}, "LOW_FACE_QUALITY"),
-        ({"side": 20}, "SMALL_BOUNDING_BOX"),
-    ],
-)
-def test_a_poor_face_is_left_with_a_reason(desk: Desk, how: dict[str, Any], reason: str) -> None:
-    done = desk.app.index_picture(
-        "club",
-        subject="ada",
-        picture=desk.studio.draw(Drawn(0, **how)),
-        consent=Consent([PHOTOS], "form"),
-    )
-    assert done.enrolled is None
-    assert done.left[0].reasons[0] == reason
-
-
-def test_more_quality_can_be_asked_for_and_never_less(desk: Desk) -> None:
-    def left(overall: float, least: float) -> int:
-        picture = desk.studio.draw(Drawn(0, overall=overall))
-        consent = Consent([PHOTOS], "form")
-        done = desk.app.index_picture(
-            "club", subject="ada", picture=picture, consent=consent, min_quality=least
-        )
-        return len(done.left)
-
-    assert left(50, 40) == 0
-    assert left(50, 60) == 1
-    assert left(5, 0) == 1
-
-
-def test_the_same_picture_enrols_once(desk: Desk) -> None:
-    picture, consent = desk.studio.draw(0), Consent([PHOTOS], "form")
-    first, again = (
-        desk.app.index_picture("club", subject="ada", picture=picture, consent=consent)
-        for _ in range(2)
-    )
-    assert not first.repeated
-    assert again.repeated
-    assert again.enrolled == first.enrolled
-
-
-def test_without_consent_or_attestation_nobody_is_indexed(desk: Desk) -> None:
-    picture = desk.studio.draw(0)
-    with pytest.raises(ConsentRequired, match="has no live consent"):
-        desk.key().index_picture("club", subject="ada", picture=picture)
-    with pytest.raises(ConsentRequired):
-        desk.key().create_user("club", "ada")
-    attested = desk.key(attestation="form 17")
-    assert attested.index_picture("club", subject="ada", picture=picture).enrolled is not None
-    assert [each.evidence for each in desk.app.consents("club", "ada")] == ["form 17"]
-
-
-# --- searching by one face ----------------------------------------------------------------------
-
-
-def test_a_search_tells_of_every_face_of_a_subject(desk: Desk) -> None:
-    faces = {desk.enrol("ada", 0), desk.enrol("ada", 0)}
-    desk.enrol("ben", 1)
-    picture = desk.studio.draw(Drawn(0, side=80), Drawn(1, side=30, left=140))
-    answer = desk.app.search_picture("club", picture, purpose=PHOTOS)
-    assert {each.face.id for each in answer.candidates} == faces
-    assert [each.reasons for each in answer.left] == [("FACE_NOT_LARGEST",)]
-    scores = [each.similarity for each in answer.candidates]
-    assert scores == sorted(scores, reverse=True)
-    assert len(desk.app.search_picture("club", picture, purpose=PHOTOS, top=1).candidates) == 1
-
-
-def test_a_picture_without_a_good_face_cannot_be_searched_for(desk: Desk) -> None:
-    picture = desk.studio.draw(Drawn(0, overall=30))
-    with pytest.raises(NoFaceFound):
-        desk.app.search_picture("club", picture, purpose=PHOTOS, min_quality=40)
-    answer = desk.app.search_users_by_picture("club", picture, purpose=PHOTOS, min_quality=40)
-    assert (answer.face, answer.candidates) == (None, ())
-    assert answer.left[0].reasons == ("LOW_FACE_QUALITY",)
-
-
-def test_a_face_does_not_find_itself(desk: Desk) -> None:
-    one, other = desk.enrol("ada", 0), desk.enrol("ada", 0)
-    found = desk.app.search_face("club", one, purpose=PHOTOS)
-    assert [each.face.id for each in found] == [other]
-
-
-def test_whoever_is_not_covered_can_neither_be_probe_nor_answer(desk: Desk) -> None:
-    shown, hidden = desk.enrol("ada", 0), desk.enrol("ada-at-the-door", 0, DOOR)
-    reader = desk.key("search", "enrol", "erase")
-    assert reader.search_face("club", shown) == ()
-    for face in (hidden, "no-such-face"):
-        with pytest.raises(FaceNotFound):
-            reader.search_face("club", face)
-        with pytest.raises(FaceNotFound):
-            reader.search_users("club", face=face)
-    assert [each.id for each in reader.enrolled_faces("club")] == [shown]
-    assert reader.delete_faces("club", [hidden]).failed == {hidden: "FACE_NOT_FOUND"}
-    assert len(desk.app.enrolled_faces("club")) == 2
-
-
-def test_a_search_from_the_gallery_is_on_record_with_whom_it_found(desk: Desk) -> None:
-    face = desk.enrol("ada", 0)
-    desk.enrol("ada-2", 0)
-    desk.app.search_face("club", face, purpose=PHOTOS)
-    ids = {each.name: each.id for each in desk.app.subjects("club")}
-    with desk.app._resources.store.read() as connection:
-        (entry,) = log.entries(connection, kind="enrolled-searched")
-    assert entry.purpose == PHOTOS
-    event: Any = entry.event
-    assert (event.subject, event.face) == (ids["ada"], face)
-    assert [each.subject for each in event.found] == [ids["ada-2"]]
-    report = desk.app.report("club", "ada-2")
-    assert "enrolled-searched" in {each.event.kind for each in report.entries}
-
-
-# --- users ----------------------------------------------------------------------------------------
+__all__ = ["desk"]  # the fixture
 
 
 def with_user(desk: Desk, name: str = "ada", person: int = 0) -> tuple[str, str]:
@@ -419,7 +212,237 @@ def test_a_user_has_at_most_so_many_faces(desk: Desk, monkeypatch: pytest.Monkey
     assert desk.app.user("club", "ada").faces == 2
 
 
-# --- faces by their ids ---------------------------------------------------------------------------
+def test_who_makes_a_user_does_not_learn_that_there_is_one_already(desk: Desk) -> None:
+    """A key makes one that is hidden from it as it would make a new one."""
+    for name in ("ada", "ben"):
+        desk.app.add_consent("club", name, Consent([DOOR], f"form of {name}"))
+    desk.app.create_user("club", "ada")
+    key = desk.key("enrol")
+    consent = Consent([PHOTOS], "another form")
+    made = [key.create_user("club", name, consent=consent) for name in ("ada", "ben")]
+    assert [(user.name, user.status, user.faces) for user in made] == [
+        ("ada", "CREATED", 0),
+        ("ben", "CREATED", 0),
+    ]
+    with pytest.raises(UserExists):  # of whom they know now
+        key.create_user("club", "ada", consent=consent)
+    with pytest.raises(ConsentRequired):  # the same of those who are hidden as of strangers
+        desk.key("enrol", purpose="sports").create_user("club", "ada")
+    assert desk.app.count_users("club") == 2
+    created = desk.app.audit_entries(kind="user-created")
+    assert len(created) == 2  # and not three times
+
+
+def test_a_user_without_a_face_is_there_and_found_by_nobody(desk: Desk) -> None:
+    face = desk.enrol("ada", 0)
+    made = desk.app.create_user("club", "ada")
+    assert (made.status, made.faces) == ("CREATED", 0)
+    assert made == desk.app.user("club", "ada")
+    assert made.id == desk.app.subject("club", "ada").id
+    assert desk.found(0) == []
+    assert desk.app.search_users("club", user="ada", purpose=PHOTOS) == ()
+    done = desk.app.associate_faces("club", "ada", [face, face])
+    assert (done.linked, done.user.status) == ((face,), "ACTIVE")
+    gone = desk.app.disassociate_faces("club", "ada", [face, face, "no-such-face"])
+    assert (gone.linked, gone.user.status) == ((face,), "CREATED")
+    assert gone.failed == {"no-such-face": "FACE_NOT_FOUND"}
+    assert desk.found(0) == []
+
+
+def test_users_are_listed_page_by_page_in_the_order_of_their_ids(desk: Desk) -> None:
+    for name in ("ada", "ben", "cy", "dan"):
+        desk.app.create_user("club", name, consent=Consent([PHOTOS], "form"))
+    everybody = desk.app.users("club")
+    assert [user.id for user in everybody] == sorted(user.id for user in everybody)
+    first = desk.app.users("club", limit=2)
+    desk.app.delete_user("club", first[-1].name)
+    assert (*first, *desk.app.users("club", after=first[-1].id, limit=9)) == everybody
+    for limit in (0, 4097, True):
+        with pytest.raises(GalleryError, match="limit is"):
+            desk.app.users("club", limit=limit)
+
+
+def test_what_another_process_does_to_users_is_seen_at_once(desk: Desk) -> None:
+    faces = with_user(desk)
+    with desk.reopened() as other:
+        assert desk.found(0, app=other) == ["ada"]
+        desk.app.disassociate_faces("club", "ada", faces)
+        assert desk.found(0, app=other) == []
+        desk.app.associate_faces("club", "ada", faces)
+        assert desk.found(0, app=other) == ["ada"]
+        desk.app.delete_user("club", "ada")
+        assert desk.found(0, app=other) == []
+        desk.app.create_user("club", "ada")  # a new one, with none of the old one's faces
+        assert desk.found(0, app=other) == []
+        desk.app.associate_faces("club", "ada", faces)
+        desk.app.erase_subject("club", "ada-1")
+        assert other.user("club", "ada").faces == 1
+        assert desk.found(0, app=other) == ["ada"]
+        desk.app.delete_collection("club")
+        desk.app.create_collection("club")
+        assert desk.found(0, app=other) == []
+
+
+@pytest.mark.parametrize("how", ["erased", "withdrawn", "expired"])
+def test_whoever_is_gone_from_a_fused_template_is_so_after_a_restart(desk: Desk, how: str) -> None:
+    _made_of_two(desk, how)
+    before = _cosine(desk)
+    _end(desk, how)
+    after = _cosine(desk)
+    desk.app.close()
+    with desk.reopened() as other:
+        assert _cosine(desk, other) == after
+        assert other.user("club", "both").faces == 1
+    assert before > 0.6
+    assert after < 0.4
+
+
+def _made_of_two(desk: Desk, how: str) -> None:
+    """Make a user of two people's faces, of whom the second is going to be gone."""
+    until = desk.clock.time + timedelta(hours=1) if how == "expired" else None
+    first, second = desk.studio.draw(0), desk.studio.draw(1)
+    faces = []
+    for name, picture, end in (("one", first, None), ("two", second, until)):
+        done = desk.app.index_picture(
+            "club", subject=name, picture=picture, consent=Consent([PHOTOS], "form", until=end)
+        )
+        assert done.enrolled is not None
+        faces.append(done.enrolled.id)
+    desk.app.create_user("club", "both", consent=Consent([PHOTOS], "form"))
+    desk.app.associate_faces("club", "both", faces, min_similarity=0)
+
+
+def _end(desk: Desk, how: str) -> None:
+    if how == "erased":
+        desk.app.erase_subject("club", "two")
+    elif how == "withdrawn":
+        desk.app.withdraw_consent("club", "two", PHOTOS)
+    else:
+        desk.clock.time += timedelta(hours=1)
+
+
+def _cosine(desk: Desk, app: Any = None) -> float:
+    """Return how alike the user is to the second of the two."""
+    picture = desk.studio.draw(Drawn(1, cosine=1.0))
+    found = (app or desk.app).search_users_by_picture(
+        "club", picture, purpose=PHOTOS, min_similarity=0
+    )
+    return float(found.candidates[0].cosine)
+
+
+def test_a_face_whose_consent_is_back_counts_again(desk: Desk) -> None:
+    face = desk.enrol("ada", 0, PHOTOS, DOOR)
+    desk.app.create_user("club", "user", consent=Consent([PHOTOS], "form"))
+    desk.app.associate_faces("club", "user", [face])
+    desk.app.withdraw_consent("club", "ada", PHOTOS)
+    assert desk.found(0) == []
+    assert desk.app.user("club", "user").faces == 1  # it is kept for the door
+    desk.app.add_consent("club", "ada", Consent([PHOTOS], "a new form"))
+    assert desk.found(0) == ["user"]
+
+
+@pytest.mark.parametrize("how", ["erased", "withdrawn", "expired", "unlinked", "deleted", "closed"])
+def test_no_fused_template_is_left_in_a_process_that_nobody_asks(desk: Desk, how: str) -> None:
+    _made_of_two(desk, how)
+    other = desk.reopened()
+    _cosine(desk, other)
+    (cache,) = other._resources.index._caches.values()
+    ((_, fused),) = cache._fused.values()
+    assert np.abs(fused._templates).sum() > 0
+    if how == "unlinked":
+        desk.app.disassociate_faces("club", "both", [desk.app.faces("club", "two")[0].id])
+    elif how == "deleted":
+        desk.app.delete_collection("club")
+    elif how != "closed":
+        _end(desk, how)
+    if how == "closed":
+        other.close()
+    else:
+        other._resources.look()  # as its watch does, four times a second
+        assert cache._fused == {}
+        other.close()
+    assert np.abs(fused._templates).sum() == 0
+
+
+def test_a_user_is_made_of_a_hundred_faces_and_no_more(desk: Desk) -> None:
+    matrix = near(np.repeat(templates(1), 101, axis=0), 0.9)
+    consent = Consent([PHOTOS], "form")
+    desk.app.enroll_templates(
+        "club", subjects=["ada"] * 101, templates=matrix, consent=consent, version=VERSION
+    )
+    faces = [face.id for face in desk.app.enrolled_faces("club")]
+    desk.app.create_user("club", "ada")
+    with pytest.raises(TooManyFacesOfUser, match="limit is 100"):
+        desk.app.associate_faces("club", "ada", faces)
+    assert desk.app.user("club", "ada").faces == 0
+    assert len(desk.app.associate_faces("club", "ada", faces[:100]).linked) == 100
+    with pytest.raises(TooManyFacesOfUser):
+        desk.app.associate_faces("club", "ada", faces[100:])
+    assert len(desk.app.associate_faces("club", "ada", faces[:50]).linked) == 0
+    assert len(desk.app.enrolled_faces("club", user="ada", limit=200)) == 100
+
+
+def test_the_limit_does_not_tell_how_many_are_hidden(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sayso.core.linking.MOST_FACES", 2)
+    desk.app.create_user("club", "ada", consent=Consent([PHOTOS], "form"))
+    new = [desk.enrol("ada", 0), desk.enrol("ada", 0)]
+    told = []
+    for number in (1, 2):
+        desk.app.associate_faces("club", "ada", [desk.enrol(f"door-{number}", 0, DOOR)])
+        with pytest.raises(TooManyFacesOfUser) as caught:
+            desk.key("enrol").associate_faces("club", "ada", new)
+        told.append(str(caught.value))
+    assert told[0] == told[1]
+
+
+def test_what_is_done_with_users_is_on_record_by_ids_alone(desk: Desk) -> None:
+    face = desk.enrol("ada-lovelace", 0)
+    key = desk.key("enrol", "erase")
+    consent = Consent([PHOTOS], "the evidence")
+    key.create_user("club", "the-user", consent=consent)
+    key.associate_faces("club", "the-user", [face])
+    key.disassociate_faces("club", "the-user", [face])
+    key.user("club", "the-user")
+    key.delete_user("club", "the-user")
+    key.delete_faces("club", [face])
+    with pytest.raises(ConsentRequired):
+        key.create_user("club", "nobody")
+    mine = [e for e in desk.app.audit_entries() if e.key == key.caller.key]
+    assert [e.event.kind for e in mine] == [
+        *("consent-recorded", "user-created", "faces-associated", "faces-disassociated"),
+        *("users-read", "user-deleted", "faces-erased", "call-refused"),
+    ]
+    assert {e.purpose for e in mine} == {PHOTOS}
+    linked: Any = mine[2].event
+    ids = {each.name: each.id for each in desk.app.subjects("club")}
+    assert (linked.subject, linked.faces) == (ids["the-user"], (face,))
+    assert linked.subjects == (ids["ada-lovelace"],)
+    for word in ("lovelace", "the-user", "the evidence", "nobody"):
+        assert not [e for e in mine if word in e.body]
+        assert not [f for f in desk.data.glob(f"{FILE}*") if word.encode() in f.read_bytes()]
+
+
+def test_a_report_tells_nobody_whose_user_has_their_face(desk: Desk) -> None:
+    face = desk.enrol("olga", 0)
+    desk.app.create_user("club", "yuri", consent=Consent([PHOTOS], "form"))
+    desk.app.associate_faces("club", "yuri", [face])
+    ids = {each.name: each.id for each in desk.app.subjects("club")}
+    of_olga, of_yuri = (desk.app.report("club", name) for name in ("olga", "yuri"))
+    assert [(each.id, each.user) for each in of_olga.faces] == [(face, None)]
+    assert not [each for each in ("yuri", ids["yuri"]) if each in repr(of_olga)]
+    assert of_yuri.faces == ()
+    assert not [each for each in ("olga", ids["olga"]) if each in repr(of_yuri)]
+    for told in (of_olga, of_yuri):
+        assert "faces-associated" in {entry.event.kind for entry in told.entries}
+    desk.app.create_user("club", "olga")
+    desk.app.disassociate_faces("club", "yuri", [face])
+    desk.app.associate_faces("club", "olga", [face])
+    assert [each.user for each in desk.app.report("club", "olga").faces] == ["olga"]
+
+
+# --- faces by their ids ----------------------------------------------------------------------
 
 
 def test_faces_are_listed_page_by_page_whatever_goes_meanwhile(desk: Desk) -> None:
@@ -484,131 +507,6 @@ def test_every_method_takes_its_right(
         getattr(elsewhere, method)("club", **arguments)
 
 
-def test_faces_of_two_pictures_are_compared(desk: Desk) -> None:
-    source = desk.studio.draw(Drawn(0, side=80), Drawn(1, side=30, left=140))
-    target = desk.studio.draw(Drawn(1, side=80), Drawn(0, side=40, left=140))
-    found = desk.app.compare_faces(source, target)
-    assert [each.face.width for each in found.matches] == [40]
-    assert [each.face.width for each in found.unmatched] == [80]
-    assert (found.source.width, found.source_size) == (80, (200, 100))
-    for pair in ((source, desk.studio.draw()), (desk.studio.draw(), target)):
-        with pytest.raises(NoFaceFound):
-            desk.app.compare_faces(*pair)
-
-
-# --- tags, tokens, signatures --------------------------------------------------------------------
-
-
-def test_tags_are_set_replaced_and_taken(desk: Desk) -> None:
-    desk.app.tag_collection("club", {"team": "red", "Größe 1": "ä/b"})
-    desk.app.tag_collection("club", {"team": "blue"})
-    assert desk.app.collection_tags("club") == {"Größe 1": "ä/b", "team": "blue"}
-    desk.app.untag_collection("club", ["team", "none such"])
-    assert list(desk.app.collection_tags("club")) == ["Größe 1"]
-    for bad in ({"": "x"}, {"aws:x": "y"}, {"a" * 129: ""}, {"a": "b" * 257}, {"a\n": ""}):
-        with pytest.raises(GalleryError):
-            desk.app.tag_collection("club", bad)
-    with pytest.raises(TooManyTags):
-        desk.app.tag_collection("club", {f"t{number}": "" for number in range(50)})
-    with pytest.raises(TooManyTags, match="would have 300000 tags"):  # more than SQLite can take
-        desk.app.tag_collection("club", {f"t{number}": "" for number in range(300_000)})
-    assert len(desk.app.collection_tags("club")) == 1
-    assert desk.app.create_collection("tagged", tags={"a": "b"}).name == "tagged"
-    assert desk.app.collection_tags("tagged") == {"a": "b"}
-
-
-def test_a_page_token_is_good_for_one_scope_and_key_and_an_hour(desk: Desk) -> None:
-    token = desk.app.page_token("list", b"here")
-    assert desk.app.page_position("list", token) == b"here"
-    assert len(desk.app.page_token("list", b"x" * 64)) <= 255
-    forged = [token[:-1], token + "A", token[:-1] + ("A" if token[-1] != "A" else "B"), "", "é"]
-    forged += [token[:5] + ("A" if token[5] != "A" else "B") + token[6:], "=" * 9, "A" * 100]
-    for each in forged:
-        with pytest.raises(InvalidPageToken):
-            desk.app.page_position("list", each)
-    with pytest.raises(InvalidPageToken):
-        desk.app.page_position("another list", token)
-    with pytest.raises(InvalidPageToken):
-        desk.key().page_position("list", token)
-    desk.clock.time += timedelta(hours=1, seconds=1)
-    with pytest.raises(InvalidPageToken, match="expired"):
-        desk.app.page_position("list", token)
-
-
-def test_an_answer_is_given_again_for_a_day(desk: Desk) -> None:
-    desk.enrol("ada", 0)
-    app, token = desk.app, "the-token-of-the-client"
-    assert app.recall("op", token, b"request") is None
-    app.remember("op", token, b"request", b"the answer", collection="club")
-    assert app.recall("op", token, b"request") == b"the answer"
-    assert app.recall("another", token, b"request") is None
-    assert desk.key().recall("op", token, b"request") is None
-    with pytest.raises(TokenReused):
-        app.recall("op", token, b"another request")
-    for path in desk.data.glob(f"{FILE}*"):
-        content = path.read_bytes()
-        assert token.encode() not in content
-        assert b"the answer" not in content
-    desk.clock.time += timedelta(days=1)
-    assert app.recall("op", token, b"request") is None
-
-
-def test_tokens_and_answers_outlive_a_restart_and_a_new_master_key(desk: Desk) -> None:
-    token = desk.app.page_token("list", b"here")
-    desk.app.remember("op", "token", b"request", b"the answer")
-    desk.app.remember("op", "token", b"request", b"another answer")  # the first one stands
-    desk.app.rotate_master_key()
-    desk.app.close()
-    with desk.reopened() as other:
-        assert other.page_position("list", token) == b"here"
-        assert other.recall("op", "token", b"request") == b"the answer"
-
-
-@pytest.mark.parametrize("how", ["withdrawn", "faces", "collection"])
-def test_whatever_takes_faces_takes_the_answers_too(desk: Desk, how: str) -> None:
-    face = desk.enrol("ada", 0)
-    desk.app.remember("op", "token", b"r", b"ada was enrolled", collection="club")
-    if how == "withdrawn":
-        desk.app.withdraw_consent("club", "ada", PHOTOS)
-    elif how == "faces":
-        desk.app.delete_faces("club", [face])
-    else:
-        desk.app.delete_collection("club")
-    assert desk.app.recall("op", "token", b"r") is None
-
-
-def test_an_erasure_takes_the_answers_about_its_collection(desk: Desk) -> None:
-    desk.enrol("ada", 0)
-    desk.app.create_collection("team")
-    for collection in ("club", "team"):
-        desk.app.remember("op", collection, b"r", b"ada was enrolled", collection=collection)
-    desk.app.erase_subject("club", "ada")
-    assert desk.app.recall("op", "club", b"r") is None
-    assert desk.app.recall("op", "team", b"r") == b"ada was enrolled"
-
-
-def test_a_signature_is_believed_as_far_as_it_verifies(desk: Desk) -> None:
-    made = desk.app.create_key("app", purpose=PHOTOS, actions=["search"])
-    asked: list[str] = []
-
-    def verify(secret: str) -> bool:
-        asked.append(secret)
-        return secret == made.secret
-
-    assert desk.app.authenticate_signature(made.key.id, verify).actor == "app"
-    with pytest.raises(SignatureWrong):
-        desk.app.authenticate_signature(made.key.id, lambda _: False)
-    with pytest.raises(UnknownKey) as unknown:
-        desk.app.authenticate_signature("SAYSNONE", lambda _: True)
-    assert type(unknown.value) is UnknownKey
-    desk.app.revoke_key(made.key.id)
-    with pytest.raises(UnknownKey):
-        desk.app.authenticate_signature(made.key.id, verify)
-    assert asked[1:] == [each for each in asked[1:] if each != made.secret]
-    refused = desk.app.audit_entries(kind="call-refused")
-    assert [each.actor for each in refused] == ["unknown"] * 3
-
-
 def test_a_restored_backup_has_its_users_but_for_the_erased(desk: Desk, tmp_path: Path) -> None:
     with_user(desk)
     with_user(desk, "ben", 1)
@@ -622,3 +520,53 @@ def test_a_restored_backup_has_its_users_but_for_the_erased(desk: Desk, tmp_path
         assert of == {"ada-1": None, "ada-2": None, "ben-1": "ben", "ben-2": "ben"}
         assert desk.found(1, app=other) == ["ben"]
         assert desk.found(0, app=other) == []
+
+
+def test_the_faces_of_a_user_are_listed_for_those_who_know_of_both(desk: Desk) -> None:
+    faces = with_user(desk)
+    hidden, alone = desk.enrol("ada-at-the-door", 0, DOOR), desk.enrol("ada", 0)
+    desk.app.associate_faces("club", "ada", [hidden])
+    listed = desk.app.enrolled_faces("club", user="ada")
+    assert {each.id for each in listed} == {*faces, hidden}
+    reader = desk.key("search")
+    assert {each.id for each in reader.enrolled_faces("club", user="ada")} == set(faces)
+    assert [e.id for e in reader.enrolled_faces("club", user="ada", faces=[alone, *faces[:1]])] == [
+        faces[0]
+    ]
+    door = desk.key("search", purpose=DOOR)
+    with pytest.raises(UserNotFound) as hidden_from:
+        door.enrolled_faces("club", user="ada")
+    with pytest.raises(UserNotFound) as unknown:
+        door.enrolled_faces("club", user="nobody")
+    assert str(hidden_from.value) == str(unknown.value).replace("nobody", "ada")
+    assert [(e.id, e.user) for e in door.enrolled_faces("club")] == [(hidden, None)]
+    failed = desk.key("erase", purpose=DOOR).delete_faces("club", [hidden])
+    assert failed.failed == {hidden: "ASSOCIATED_TO_AN_EXISTING_USER"}
+    assert failed.users == {}  # whose, it is not told
+
+
+def test_a_deleted_face_leaves_its_subject_consent_and_a_removal(desk: Desk) -> None:
+    picture, consent = desk.studio.draw(0), Consent([PHOTOS], "form")
+    done = desk.app.index_picture("club", subject="ada", picture=picture, consent=consent)
+    kept = desk.enrol("ada", 0)
+    assert done.enrolled is not None
+    face = done.enrolled.id
+    with desk.app._resources.store.read() as connection:
+        sealed = connection.execute(
+            select(schema.faces.c.template).where(schema.faces.c.id == face)
+        ).scalar_one()
+    gone = desk.app.delete_faces("club", [face, face])
+    assert (gone.deleted, gone.failed, gone.users) == ((face,), {}, {})
+    assert not [f for f in desk.data.glob(f"{FILE}*") if sealed[:24] in f.read_bytes()]
+    assert [each.id for each in desk.app.faces("club", "ada")] == [kept]
+    assert len(desk.app.consents("club", "ada")) == 2
+    (entry,) = desk.app.audit_entries(kind="faces-erased")
+    event: Any = entry.event
+    assert (event.subject, event.faces) == (desk.app.subject("club", "ada").id, 1)
+    assert event.reason == "asked"
+    with desk.app._resources.store.read() as connection:
+        assert len(connection.execute(select(schema.removals)).all()) == 1
+    # The picture does not count as enrolled any more.
+    again = desk.app.index_picture("club", subject="ada", picture=picture, consent=consent)
+    assert again.enrolled is not None
+    assert (again.repeated, again.enrolled.id == face) == (False, False)

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, create_engine, inspect
+from sqlalchemy.exc import IntegrityError
 
+from sayso.core import Sayso
 from sayso.errors import KeyringUnavailable
-from sayso.gallery import schema, sealing
+from sayso.gallery import collections, enrolled, schema, sealing, subjects, users
 from sayso.gallery.migrations import configuration, upgrade
 from sayso.gallery.store import Store
 from sayso.gallery.types import EvidenceFile
@@ -67,7 +71,7 @@ def test_keys_are_never_given_twice(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'migrated'}")
     with engine.begin() as connection:
         upgrade(connection, None)
-        for table in ("collections", "subjects", "consents", "faces", "purposes"):
+        for table in ("collections", "subjects", "consents", "faces", "purposes", "users"):
             made = connection.exec_driver_sql(
                 "SELECT sql FROM sqlite_master WHERE name = ?", (table,)
             ).scalar_one()
@@ -540,3 +544,85 @@ def test_more_rows_than_one_batch_are_all_sealed(tmp_path: Path, keyring: Keyrin
         assert [row["key"] for row in found] == list(keys)
         plain = [opener(key, row[column]) for key, row in zip(data_keys, found, strict=True)]
         assert plain == [row[column] for row in rows[table]]
+
+
+# --- 0002 -> 0003 -------------------------------------------------------------------------------
+
+
+def at_0002(path: Path, keyring: Keyring) -> dict[str, list[Row]]:
+    """Bring the old gallery to 0002, with an access key; return every row that it then has."""
+    engine = sqlite_engine(path, 5.0)
+    with engine.connect() as connection:
+        connection.execution_options(**WRITING)
+        with connection.begin():
+            config = configuration()
+            config.attributes |= {"connection": connection, "keyring": keyring}
+            command.upgrade(config, "0002")
+            connection.exec_driver_sql(
+                "INSERT INTO access_keys (id, actor, purpose, actions, created, created_by) "
+                "VALUES ('SAYSKEY', 'desk', 'door', '[\"search\"]', 1, 'cli:ann')"
+            )
+            tables = inspect(connection).get_table_names()
+    engine.dispose()
+    return {table: rows_of(path, table, "1") for table in tables if table != "alembic_version"}
+
+
+def test_a_gallery_of_0002_keeps_every_row_and_seal(path: Path, keyring: Keyring) -> None:
+    before = at_0002(path, keyring)
+    assert "users" not in before
+    assert len(before["faces"]) == len(OLD["faces"])
+    assert set(before["faces"][0]).isdisjoint(NEW_IN_0003)
+    Store(path.parent, keyring).close()  # whoever opens it migrates it
+    for table, rows in before.items():
+        found = rows_of(path, table, "1")
+        if table == "faces":
+            assert [{row[name] for name in NEW_IN_0003} for row in found] == [{None}] * len(rows)
+            found = [without(row, *NEW_IN_0003) for row in found]
+        assert found == rows, table
+    for table in ("users", "tags", "answers"):
+        assert rows_of(path, table, "1") == []
+    engine = sqlite_engine(path, 5.0)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+        assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").all() == [
+            (schema.REVISION,)
+        ]
+        with pytest.raises(IntegrityError):  # a face cannot be of a user who is not there
+            connection.exec_driver_sql("UPDATE faces SET user_key = 1")
+    engine.dispose()
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_whoever_was_enrolled_before_can_be_made_a_user(
+    path: Path, keyring: Keyring, revision: str
+) -> None:
+    if revision == "0002":
+        at_0002(path, keyring)
+    keyring.close()
+    shutil.copytree(path.parent / "keyring", path.parent, dirs_exist_ok=True)
+
+    def recorded() -> datetime:
+        return datetime.fromtimestamp(RECORDED / 1e6, UTC)
+
+    with Sayso(path.parent, clock=recorded) as app:
+        listed = app.enrolled_faces("club")
+        assert sorted(face.subject for face in listed) == ["member-ann"] * 2 + ["member-bob"]
+        assert {(face.picture, face.picture_size, face.user) for face in listed} == {
+            (None, None, None)
+        }
+        app.create_user("club", "member-ann")
+        anns = [face.id for face in listed if face.subject == "member-ann"]
+        with app._resources.store.write() as change:  # its model has no calibration to associate by
+            pinned = collections.find(change.connection, "club")
+            ann = subjects.find(change.connection, change.keyring, pinned, "member-ann")
+            rows = enrolled.find(change.connection, pinned, anns, purpose=None, now=change.now)
+            user = users.find(change.connection, pinned, ann)
+            users.link(change, user, [row.key for row in rows.values()])
+        assert app.user("club", "member-ann").faces == 2
+        index = app._resources.index
+        fused = index.fused_template("club", user.key, "photo-delivery")
+        wanted = sum(np.frombuffer(template(key), "<f4").astype(float) for key in (3, 4))
+        assert fused is not None
+        assert np.allclose(fused, wanted / np.linalg.norm(wanted), atol=1e-6)

@@ -31,7 +31,16 @@ from sayso.errors import (
     SubjectNotFound,
     UnknownKey,
 )
-from sayso.gallery import access_keys, collections, consents, erasure, schema, subjects
+from sayso.gallery import (
+    access_keys,
+    collections,
+    consents,
+    enrolled,
+    erasure,
+    schema,
+    subjects,
+    users,
+)
 from sayso.gallery.backup import opened
 from sayso.gallery.restore import replace
 from sayso.gallery.sealing import open_evidence, open_name, open_template
@@ -638,3 +647,80 @@ def test_everything_can_be_done_with_what_was_restored(
         ids = [face.id for face in found.faces("club", "ada")]
         assert len(set(ids)) == 2
         assert found.audit_verify().ok
+
+
+def _with_user(app: Sayso, user: str, *others: str) -> None:
+    """Make a user of the faces of others, in the gallery of these tests."""
+    app.create_user("club", user)
+    faces = [face.id for name in others for face in app.faces("club", name)]
+    with app._resources.store.write() as change:
+        pinned = collections.find(change.connection, "club")
+        known = subjects.find(change.connection, change.keyring, pinned, user)
+        rows = enrolled.find(change.connection, pinned, faces, purpose=None, now=change.now)
+        made = users.find(change.connection, pinned, known)
+        users.link(change, made, [row.key for row in rows.values()])
+
+
+def _users(app: Sayso) -> dict[str, list[str]]:
+    """Return the users with the names of those whose faces they have."""
+    listed = app.enrolled_faces("club")
+    return {
+        user.name: sorted(face.subject for face in listed if face.user == user.name)
+        for user in app.users("club")
+    }
+
+
+def test_users_come_back_as_they_were(app: Sayso, data: Path, backup: Path) -> None:
+    _with_user(app, "ada", "ada", "bob")
+    before = app.users("club")
+    app.backup(backup)
+    app.delete_user("club", "ada")
+    _with_user(app, "cy", "bob")
+    assert _users(app) == {"cy": ["bob"]}
+    restore(data, backup)
+    assert _users(app) == {"ada": ["ada", "bob"]}
+    assert app.users("club") == before
+    app.erase_subject("club", "cy")
+    app.delete_user("club", "ada")
+    app.create_user("club", "bob")  # with a key that none ever had
+    assert _users(app) == {"bob": []}
+
+
+@pytest.mark.parametrize("how", ["erased", "withdrawn", "expired"])
+def test_a_user_who_ended_since_takes_no_faces_of_others_along(
+    data: Path, backup: Path, how: str
+) -> None:
+    with Sayso(data) as app:
+        app.create_collection("club")
+        until = datetime.now(UTC) + timedelta(seconds=2 if how == "expired" else 3600)
+        enrol(app, ["bob", "cy"], seed=1)
+        enrol(app, ["ada"], consent=Consent([PURPOSE], "form", until=until))
+        _with_user(app, "ada", "ada", "bob")
+        _with_user(app, "cy", "cy")
+        app.backup(backup)
+        if how == "erased":
+            app.erase_subject("club", "ada")
+        elif how == "withdrawn":
+            app.withdraw_consent("club", "ada")
+        else:
+            time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds()))
+    restore(data, backup)
+    with Sayso(data) as app:
+        assert _users(app) == {"cy": ["cy"]}
+        assert sorted(each.subject for each in app.enrolled_faces("club")) == ["bob", "cy"]
+        with app._resources.store.read() as connection:
+            assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+            left = connection.exec_driver_sql("SELECT user_key IS NULL FROM faces").scalars().all()
+            assert sorted(left) == [0, 1]
+
+
+def test_a_face_erased_since_is_in_no_fused_template(app: Sayso, data: Path, backup: Path) -> None:
+    _with_user(app, "ada", "ada", "bob")
+    app.backup(backup)
+    app.erase_subject("club", "bob")
+    restore(data, backup)
+    assert _users(app) == {"ada": ["ada"]}
+    with app._resources.store.read() as connection:
+        key = connection.exec_driver_sql("SELECT key FROM users").scalar_one()
+    fused = app._resources.index.fused_template("club", key, PURPOSE)
+    assert np.allclose(fused, templates(1)[0], atol=1e-6)  # type: ignore[arg-type]

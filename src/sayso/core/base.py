@@ -124,6 +124,13 @@ class Act:
         change = self.change
         return self.call.user(change.connection, change.keyring, collection, name, change.now)
 
+    def knows_of(self, subject: Known) -> bool:
+        """Tell whether the caller may know of a subject now."""
+        purpose, change = self.call.known_purpose, self.change
+        return purpose is None or bool(
+            coverage.covered(change.connection, [subject.key], purpose, change.now)
+        )
+
     def describe_user(self, collection: Pinned, user: Linked) -> User:
         """Return a user, with as many faces as the caller may know of."""
         return users.describe(

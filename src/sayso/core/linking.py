@@ -128,6 +128,7 @@ class Linking(Enrolling):
         with self._act(call) as act:
             pinned = collections.find(act.connection, collection)
             known = subjects.find_or_create(act.change, pinned, [user])[user]
+            hidden = not act.knows_of(known)  # before a new consent changes that
             grant = consents.require_enrolment_consent(
                 act.change,
                 pinned,
@@ -137,7 +138,7 @@ class Linking(Enrolling):
                 call.caller.purpose,
                 attested,
             )
-            made = users.create(act.change, pinned, known)
+            made, new = users.create(act.change, pinned, known, hidden=hidden)
             act.record(*map(declared, grant.declared))
             if offered is not None and known.key in grant.recorded:
                 act.record(
@@ -149,7 +150,8 @@ class Linking(Enrolling):
                         until=None if offered.until is None else offered.until.isoformat(),
                     )
                 )
-            act.record(UserCreated(collection=collection, subject=known.id))
+            if new:
+                act.record(UserCreated(collection=collection, subject=known.id))
             return act.describe_user(pinned, made)
 
     def delete_user(self, collection: str, user: str) -> None:
@@ -250,8 +252,9 @@ class Linking(Enrolling):
             ]
             total = len(users.faces_of(act.connection, found)) + len(linked)
             if total > MOST_FACES:
+                # Not how many: some may be of people whom the caller does not know of.
                 raise TooManyFacesOfUser(
-                    f"user {user!r} would have {total} faces; the limit is {MOST_FACES}"
+                    f"user {user!r} would have too many faces; the limit is {MOST_FACES}"
                 )
             users.link(act.change, found, [row.key for row in linked])
             act.record(

@@ -12,7 +12,7 @@ from sayso.audit.events import Event, SubjectErased
 from sayso.audit.log import Log, Who
 from sayso.core.erased import faces_erased
 from sayso.errors import SaysoError
-from sayso.gallery import collections, coverage, erasure
+from sayso.gallery import answers, collections, coverage, erasure
 from sayso.gallery.index import Index
 from sayso.gallery.store import Change, Store
 from sayso.gallery.types import Tombstone
@@ -119,6 +119,7 @@ class Resources:
         self.sweep_due()
         self.store.settle_pending()
         self.index.refresh_if_changed()
+        self._drop_answers()
 
     def sweep_due(self) -> None:
         """Erase whoever's last consent has ended, and faces whose own has, if there are any."""
@@ -131,6 +132,13 @@ class Resources:
                 pass
         else:  # also back, when the clock was set back
             self._swept = now
+
+    def _drop_answers(self) -> None:
+        with self.store.read() as connection:
+            old = answers.any_old(connection, self.store.now())
+        if old:
+            with self.store.write() as change:
+                answers.drop_old(change)
 
     def _watching(self) -> None:
         told = ""

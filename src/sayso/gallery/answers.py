@@ -51,7 +51,7 @@ def keep(
 ) -> None:
     """Keep what was answered to a token, unless there is an answer already; drop what is old."""
     execute = change.connection.execute
-    execute(delete(schema.answers).where(_ANSWER.given <= change.now - DAY))
+    drop_old(change)
     if execute(select(_ANSWER.token).where(_ANSWER.token == token)).first() is not None:
         return
     execute(
@@ -63,6 +63,17 @@ def keep(
             given=change.now,
         )
     )
+
+
+def any_old(connection: Connection, now: int) -> bool:
+    """Tell whether there are answers that were kept for long enough."""
+    old = select(_ANSWER.token).where(_ANSWER.given <= now - DAY).limit(1)
+    return connection.execute(old).first() is not None
+
+
+def drop_old(change: Change) -> None:
+    """Drop what was kept for long enough."""
+    change.connection.execute(delete(schema.answers).where(_ANSWER.given <= change.now - DAY))
 
 
 def forget(change: Change, collection: str) -> None:

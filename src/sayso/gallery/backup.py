@@ -7,7 +7,8 @@ of another gallery does, too. SQLite itself does not look behind the last page.
 
 What is sealed in the gallery is sealed in its backup, under the same keys. That is why the two must
 not be kept in one place: whoever has the backup of somebody erased has nothing, unless they also
-have a copy of the keyring that is older than the erasure.
+have a copy of the keyring that is older than the erasure. Answers to requests that may come again
+(see ``answers``) are left out: no key of a subject's seals them.
 """
 
 from __future__ import annotations
@@ -254,6 +255,7 @@ def _copy(store: Store, new: Path, target: Path) -> None:
     with store.read() as connection:
         try:
             raw_connection(connection).execute("VACUUM INTO ?", (str(new),))
+            _leave_out_answers(new)
         except sqlite3.Error as error:
             # SQLite's own words may name the file that nobody typed.
             reason = "the disk is full" if "full" in str(error) else error.sqlite_errorname
@@ -261,6 +263,17 @@ def _copy(store: Store, new: Path, target: Path) -> None:
                 f"the backup {str(target)!r} cannot be written: {reason}; what was there before is "
                 "as it was"
             ) from error
+
+
+def _leave_out_answers(new: Path) -> None:
+    """Take out of a copy what was answered to requests that may come again.
+
+    An answer may name a subject, and is sealed by a key that outlives them.
+    """
+    with contextlib.closing(sqlite3.connect(new)) as raw, raw:
+        raw.execute("PRAGMA secure_delete=ON")
+        raw.execute("PRAGMA journal_mode=MEMORY")  # nothing beside the copy that could stay
+        raw.execute("DELETE FROM answers")
 
 
 def _counts(new: Path) -> tuple[int, int, int]:

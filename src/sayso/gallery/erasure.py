@@ -91,6 +91,8 @@ def erase_faces(
     found = tuple(FacesGone(*row) for row in execute(query))
     if found:
         _remove_faces(change, gone)
+        for name in {each.collection for each in found}:
+            answers.forget(change, name)
         change.stripped.extend(each.subject for each in found)
     return found
 

@@ -37,16 +37,25 @@ class Linked:
     created: int
 
 
-def create(change: Change, collection: Pinned, subject: Known) -> Linked:
-    """Make a subject a user; raises UserExists."""
-    if _of(change.connection, subject) is not None:
+def create(
+    change: Change, collection: Pinned, subject: Known, *, hidden: bool = False
+) -> tuple[Linked, bool]:
+    """Make a subject a user; return it, and whether there was none. Raises UserExists.
+
+    Unless it was ``hidden`` from whoever asks, who must not learn that there is one: they are
+    given the one that is there.
+    """
+    found = _of(change.connection, subject)
+    if found is not None:
+        if hidden:
+            return found, False
         raise UserExists(f"there is a user {subject.name!r} in collection {collection.name!r}")
     key: int = change.connection.execute(
         insert(schema.users)
         .values(collection_key=collection.key, subject_key=subject.key, created=change.now)
         .returning(_USER.key)
     ).scalar_one()
-    return Linked(key, subject, change.now)
+    return Linked(key, subject, change.now), True
 
 
 def find(connection: Connection, collection: Pinned, subject: Known) -> Linked:
