@@ -164,6 +164,28 @@ def test_what_has_no_room_is_refused_at_once() -> None:
     run(scenario)
 
 
+def test_where_work_is_slow_the_line_stays_short_for_longer() -> None:
+    async def scenario() -> None:
+        clock, hands = Ticks(), Hands()
+        engine = Engine(1, 1, clock=clock)
+        for _ in range(60):  # until the mean is about what each took
+            tasks = await fill(engine, hands, 1)
+            clock.now += 2
+            hands.let_go()
+            await asyncio.gather(*tasks)
+        tasks = await fill(engine, hands, 2)
+        await refused(engine)
+        clock.now += 5 * HOLD
+        assert engine.overloaded
+        clock.now += 2 * HOLD
+        assert not engine.overloaded
+        hands.let_go(2)
+        await asyncio.gather(*tasks)
+        await engine.close()
+
+    run(scenario)
+
+
 def test_the_line_is_short_until_nobody_was_refused_for_a_while() -> None:
     async def scenario() -> None:
         clock, hands = Ticks(), Hands()

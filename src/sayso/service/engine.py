@@ -29,8 +29,10 @@ Clock = Callable[[], float]
 CLIENT_GONE: contextvars.ContextVar[asyncio.Future[None] | None] = contextvars.ContextVar(
     "sayso_client_gone", default=None
 )
-#: How long, in seconds, the line stays short after somebody was refused.
+#: How long, in seconds, the line stays short after somebody was refused; longer where work is slow,
+#: or a gap between requests would let a whole line in again before the last has emptied.
 HOLD = 1.0
+_HOLD_WORKS = 3
 #: What may wait while the line is short: of keys of which nothing runs, or else one that asks all
 #: the time would always be the first to see that a thread is free.
 SHORT = 1
@@ -119,7 +121,8 @@ class Line:
     @property
     def overloaded(self) -> bool:
         """Whether the line is kept short."""
-        return self._short is not None and self._clock() < self._last_refusal + HOLD
+        hold = max(HOLD, _HOLD_WORKS * self._mean)
+        return self._short is not None and self._clock() < self._last_refusal + hold
 
     async def run(
         self,
