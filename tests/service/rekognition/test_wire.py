@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hmac
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,11 +17,12 @@ from sayso.callers import ACTIONS
 from sayso.core import Sayso
 from sayso.service.engine import Engine
 from sayso.service.limits import KeyLimits
+from sayso.service.rekognition.signing import read_signature
 from sayso.service.rekognition.wire import MOST_BYTES, RekognitionEndpoint
 from sayso.service.state import ServiceState
 from sayso.settings import ServiceSettings
 from tests.service.rekognition.drawn import Studio
-from tests.service.rekognition.test_signing import signed
+from tests.service.rekognition.test_signing import REGION, signed
 
 _AWS_JSON = "application/x-amz-json-1.1"
 _HOST = "http://127.0.0.1:8080"
@@ -54,16 +56,33 @@ class Endpoint:
         return self.post(url, content, request.headers, settings)
 
     def post(
-        self, url: Any, content: bytes, headers: Any, settings: ServiceSettings | None = None
+        self,
+        url: Any,
+        content: bytes,
+        headers: Any,
+        settings: ServiceSettings | None = None,
+        query: bytes | None = None,
     ) -> httpx.Response:
-        """Return the answer to one request as it is."""
-        return asyncio.run(self._post(url, content, headers, settings or ServiceSettings()))
+        """Return the answer to one request as it is; ``query`` goes in the place of the URL's."""
+        return asyncio.run(self._post(url, content, headers, settings or ServiceSettings(), query))
 
     async def _post(
-        self, url: Any, content: bytes, headers: Any, settings: ServiceSettings
+        self,
+        url: Any,
+        content: bytes,
+        headers: Any,
+        settings: ServiceSettings,
+        query: bytes | None,
     ) -> httpx.Response:
         state = ServiceState(self.app, settings, Engine(2, 16), KeyLimits.of(settings))
-        transport = httpx.ASGITransport(RekognitionEndpoint(state))
+        served = RekognitionEndpoint(state)
+
+        async def asked(scope: Any, receive: Any, send: Any) -> None:
+            if query is not None:
+                scope["query_string"] = query
+            await served(scope, receive, send)
+
+        transport = httpx.ASGITransport(asked)
         try:
             async with httpx.AsyncClient(transport=transport) as client:
                 return await client.post(url, content=content, headers=list(headers))
@@ -126,6 +145,23 @@ def test_who_is_not_who_they_say_is_refused(
 ) -> None:
     assert endpoint("ListCollections").status_code == 200
     assert code(endpoint("ListCollections", **more)) == told
+
+
+def test_a_query_that_is_no_text_is_answered_like_any_other(endpoint: Endpoint) -> None:
+    body, query, now = b'{"CollectionId": "club"}', b"a=\xff", datetime.now(UTC)
+    target = "RekognitionService.CreateCollection"
+    plain = signed(body, key=endpoint.key[0], secret=endpoint.key[1], target=target, at=now)
+    claimed = replace(plain, query=query)  # botocore itself signs only text
+    made = b"AWS4" + endpoint.key[1].encode()
+    for part in (f"{now:%Y%m%d}", REGION, "rekognition", "aws4_request"):
+        made = hmac.digest(made, part.encode(), "sha256")
+    right = hmac.new(made, read_signature(claimed, now)._text, "sha256").hexdigest().encode()
+    headers = [
+        (name, value[:-64] + right if name == b"authorization" else value)
+        for name, value in claimed.headers
+    ]
+    answer = endpoint.post(_HOST + "/", body, headers, query=query)  # httpx, too, sends only text
+    assert answer.status_code == 200, answer.text
 
 
 def test_who_does_not_sign_is_refused(endpoint: Endpoint) -> None:

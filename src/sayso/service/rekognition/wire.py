@@ -90,7 +90,9 @@ class RekognitionEndpoint:
                 # Before the body is read: it says whose key it is, and may be refused for that.
                 self._state.engine.require_room(_claimed(request))
         body = await _body(request, operation)
-        signature, app = await self._sign_in(request, body)
+        # Raw: nothing says that it is text in UTF-8.
+        query: bytes = request.scope.get("query_string", b"")
+        signature, app = await self._sign_in(request, query, body)
         if operation is None:
             raise Fault("UnknownOperationException", "X-Amz-Target names no operation of the API")
         key = app.caller.key
@@ -100,7 +102,7 @@ class RekognitionEndpoint:
             if refused is not None:
                 raise Fault("AccessDeniedException", refused.message)
             asked = await _in_thread_if_large(
-                len(body), _read, operation, body, request.url.query, signature.presigned
+                len(body), _read, operation, body, query, signature.presigned
             )
             settings = self._state.settings
             context = Context(
@@ -110,11 +112,13 @@ class RekognitionEndpoint:
             request.scope["sayso.faces"] = _faces(answer)
             return serialise(operation.output_shape, answer)
 
-    async def _sign_in(self, request: Request, body: bytes) -> tuple[Signature, Sayso]:
+    async def _sign_in(
+        self, request: Request, query: bytes, body: bytes
+    ) -> tuple[Signature, Sayso]:
         signed = SignedRequest(
             request.method,
             request.scope.get("raw_path") or b"/",
-            request.scope.get("query_string", b""),
+            query,
             request.headers.raw,
             body,
         )
@@ -167,11 +171,11 @@ def _claimed(request: Request) -> str | None:
     return rest.partition("/")[0][:64] or None
 
 
-def _read(operation: OperationModel, body: bytes, query: str, presigned: bool) -> dict[str, Any]:
+def _read(operation: OperationModel, body: bytes, query: bytes, presigned: bool) -> dict[str, Any]:
     document = parse(body)
     shape = operation.input_shape
     if presigned and not document and isinstance(shape, StructureShape):
-        document = _from_query(shape, query_members(query.encode("latin-1", "replace")))
+        document = _from_query(shape, query_members(query))
     return validate(shape, document)
 
 
