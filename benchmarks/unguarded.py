@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sayso.audit.log import Log
 from sayso.core import Sayso
 from sayso.core.base import Call
+from sayso.core.looking import least_cosine
 from sayso.core.recognising import candidates_of
 from sayso.evidence.calibration import Calibration
 from sayso.keyring.sealing import DataKey
@@ -64,7 +65,7 @@ class Unguarded(Sayso):
             templates,
             purpose=call.caller.purpose or "",
             top=top,
-            min_cosine=measured.cosine(min_similarity) if min_similarity else -np.inf,
+            min_cosine=least_cosine(measured, min_similarity),
         )
         return candidates_of(matches, measured)
 

@@ -17,6 +17,8 @@ from sayso.gallery.types import AccessKey
 #: What a caller may be allowed to do.
 Action = Literal["detect", "compare", "enrol", "search", "erase", "audit", "admin"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
+#: Whoever may do one of these is told who is in a collection, as far as they may know of them.
+KNOWING: tuple[Action, ...] = ("enrol", "search", "erase", "audit", "admin")
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ def choose_or_leave(
 def left_reasons(face: Face, min_quality: float) -> tuple[LeftReason, ...]:
     """Return why a face is too poor to recognise somebody by; nothing for one that is not."""
     quality = face.quality
-    if face.height >= MIN_HEIGHT and quality.overall >= min_quality:
+    if _good(face, min_quality):
         return ()
     found: list[LeftReason] = []
     if face.height < _SMALL:
@@ -407,8 +407,8 @@ def _origin(picture: Chosen) -> faces.Origin:
     return faces.Origin(face.box, face.quality.overall, picture.digest, picture.size, face.score)
 
 
-def _good(face: Face) -> bool:
-    return face.height >= MIN_HEIGHT and face.quality.overall >= MIN_QUALITY
+def _good(face: Face, min_quality: float = MIN_QUALITY) -> bool:
+    return face.height >= MIN_HEIGHT and face.quality.overall >= min_quality
 
 
 def _side(face: Face) -> float:

@@ -61,12 +61,18 @@ class Call:
         can withdraw it already.
         """
         known = subjects.find(connection, keyring, collection, name)
-        caller = self.caller
-        if caller.sees_everybody or coverage.covered(
-            connection, [known.key], caller.purpose or "", now, begun=begun
-        ):
+        if self.knows_of(connection, known, now, begun=begun):
             return known
         raise subjects.not_found(collection, name)
+
+    def knows_of(
+        self, connection: Connection, subject: Known, now: int, *, begun: bool = True
+    ) -> bool:
+        """Tell whether the caller may know of a subject; for ``begun`` see ``subject``."""
+        purpose = self.known_purpose
+        return purpose is None or bool(
+            coverage.covered(connection, [subject.key], purpose, now, begun=begun)
+        )
 
     def user(
         self,
@@ -126,10 +132,7 @@ class Act:
 
     def knows_of(self, subject: Known) -> bool:
         """Tell whether the caller may know of a subject now."""
-        purpose, change = self.call.known_purpose, self.change
-        return purpose is None or bool(
-            coverage.covered(change.connection, [subject.key], purpose, change.now)
-        )
+        return self.call.knows_of(self.connection, subject, self.change.now)
 
     def describe_user(self, collection: Pinned, user: Linked) -> User:
         """Return a user, with as many faces as the caller may know of."""

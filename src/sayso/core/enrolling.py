@@ -38,7 +38,9 @@ from sayso.errors import EnrolmentError, LooksLikeAnother, PictureError
 from sayso.evidence import calibration
 from sayso.gallery import collections, consents, faces
 from sayso.gallery.batches import batches
+from sayso.gallery.consents import EnrolmentGrant
 from sayso.gallery.names import check_subject
+from sayso.gallery.subjects import Known
 from sayso.results import Consent, Enrolment
 from sayso.vision.types import Mode
 
@@ -89,7 +91,7 @@ class Enrolling(Looking):
         try:
             with self._act(call) as act:
                 outcome, done = enrol_pictures(act.change, collection, subject, named, terms)
-                self._record_consents(act, collection, done, consent)
+                self._record_consents(act, collection, done.subjects, done.grant, consent)
                 act.record(
                     self._enrolled(collection, outcome.consent, done),
                     *self._refusals(collection, done.refused),
@@ -132,7 +134,7 @@ class Enrolling(Looking):
         try:
             with self._act(call) as act:
                 done = enrol_templates(act.change, collection, subjects, matrix, terms)
-                self._record_consents(act, collection, done, consent)
+                self._record_consents(act, collection, done.subjects, done.grant, consent)
                 act.record(*_templates_enrolled(collection, done))
             return len(done.faces)
         except LookalikeFound as error:
@@ -190,16 +192,21 @@ class Enrolling(Looking):
             return Rejected(error, found, digest)
 
     def _record_consents(
-        self, act: Act, collection: str, done: Enrolled, consent: Consent | None
+        self,
+        act: Act,
+        collection: str,
+        people: Sequence[Known],
+        grant: EnrolmentGrant,
+        consent: Consent | None,
     ) -> None:
-        """Put on record the consents that this enrolment recorded, and what they declared."""
-        act.record(*map(declared, done.grant.declared))
+        """Put on record the consents that a grant recorded for people, and what they declared."""
+        act.record(*map(declared, grant.declared))
         if consent is None:
             return
-        new = [each for each in done.subjects if each.key in done.grant.recorded]
+        new = [each for each in people if each.key in grant.recorded]
         events: list[Event] = []
         if len(new) == 1:
-            key = done.grant.consents[new[0].key]
+            key = grant.consents[new[0].key]
             events.append(
                 ConsentRecorded(
                     collection=collection,

@@ -6,7 +6,6 @@ from sayso.core.enrolling import Enrolling
 from sayso.core.looking import PictureSource
 from sayso.enrolment import (
     MIN_QUALITY,
-    Chosen,
     LookalikeFound,
     choose_or_leave,
     enrol_pictures,
@@ -14,8 +13,8 @@ from sayso.enrolment import (
 from sayso.errors import EnrolmentError
 from sayso.gallery import collections, enrolled
 from sayso.gallery.names import check_subject
-from sayso.results import Consent, EnrolledFace, LeftFace, PictureIndexing
-from sayso.vision.types import Analysis, Mode
+from sayso.results import Consent, PictureIndexing
+from sayso.vision.types import Mode
 
 
 class Indexing(Enrolling):
@@ -60,7 +59,7 @@ class Indexing(Enrolling):
                 outcome, done = enrol_pictures(
                     act.change, collection, subject, [("the picture", one)], terms
                 )
-                self._record_consents(act, collection, done, consent)
+                self._record_consents(act, collection, done.subjects, done.grant, consent)
                 act.record(self._enrolled(collection, outcome.consent, done))
                 became = outcome.pictures[0]
                 told = enrolled.listed(
@@ -73,17 +72,9 @@ class Indexing(Enrolling):
                     purpose=call.known_purpose,
                     now=act.change.now,
                 )
-            return _indexed(analysis, one, told[0], left, became.repeated)
+            return PictureIndexing(
+                analysis.width, analysis.height, told[0], one.face, left, became.repeated
+            )
         except LookalikeFound as error:
             refused = error
         raise self._refuse(call, collection, refused)
-
-
-def _indexed(
-    analysis: Analysis,
-    one: Chosen,
-    face: EnrolledFace,
-    left: tuple[LeftFace, ...],
-    repeated: bool,
-) -> PictureIndexing:
-    return PictureIndexing(analysis.width, analysis.height, face, one.face, left, repeated)

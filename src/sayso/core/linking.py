@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sayso.audit.events import (
-    ConsentRecorded,
     FacesAssociated,
     FacesDisassociated,
     FacesRead,
@@ -16,11 +15,10 @@ from sayso.audit.events import (
     UserDeleted,
     UsersRead,
 )
-from sayso.callers import ACTIONS
+from sayso.callers import ACTIONS, KNOWING
 from sayso.core.base import Act
 from sayso.core.enrolling import Enrolling
 from sayso.core.erased import faces_erased
-from sayso.core.galleries import declared
 from sayso.core.looking import check_similarity, measured_of
 from sayso.errors import GalleryError, InvalidName, TooManyFacesOfUser
 from sayso.gallery import collections, consents, coverage, enrolled, erasure, subjects, users
@@ -67,7 +65,7 @@ class Linking(Enrolling):
         these are given. Raises CollectionNotFound, UserNotFound, or GalleryError for a limit that
         is not from 1 to 4096.
         """
-        call = self._admit("enrol", "search", "erase", "audit", "admin", collection=collection)
+        call = self._admit(*KNOWING, collection=collection)
         _check_limit(limit)
         with self._act(call) as act:
             pinned = collections.find(act.connection, collection)
@@ -139,17 +137,7 @@ class Linking(Enrolling):
                 attested,
             )
             made, new = users.create(act.change, pinned, known, hidden=hidden)
-            act.record(*map(declared, grant.declared))
-            if offered is not None and known.key in grant.recorded:
-                act.record(
-                    ConsentRecorded(
-                        collection=collection,
-                        subject=known.id,
-                        consent=consents.id_of(act.connection, grant.consents[known.key]),
-                        purposes=tuple(offered.purposes),
-                        until=None if offered.until is None else offered.until.isoformat(),
-                    )
-                )
+            self._record_consents(act, collection, [known], grant, offered)
             if new:
                 act.record(UserCreated(collection=collection, subject=known.id))
             return act.describe_user(pinned, made)
@@ -167,7 +155,7 @@ class Linking(Enrolling):
 
     def user(self, collection: str, user: str) -> User:
         """Return one user; raises CollectionNotFound or UserNotFound."""
-        call = self._admit("enrol", "search", "erase", "audit", "admin", collection=collection)
+        call = self._admit(*KNOWING, collection=collection)
         with self._act(call) as act:
             pinned = collections.find(act.connection, collection)
             found = act.user(pinned, user)
@@ -180,7 +168,7 @@ class Linking(Enrolling):
         Those whose id comes after ``after``. Raises CollectionNotFound, or GalleryError for a
         limit that is not from 1 to 4096.
         """
-        call = self._admit("enrol", "search", "erase", "audit", "admin", collection=collection)
+        call = self._admit(*KNOWING, collection=collection)
         _check_limit(limit)
         with self._act(call) as act:
             found = users.listed(

@@ -74,18 +74,17 @@ class Looking(Base):
                 seen = [(digest, len(analysis.faces)) for analysis, digest in looked]
                 self._record_detected(call, seen)
                 raise NoFaceFound(f"no face was found in {shown(picture) or 'the picture'}")
-        (face_a, template_a), (face_b, template_b) = (_largest(each) for each, _ in looked)
-        cosine = np.array([np.dot(template_a, template_b)], np.float32)
+        (one, _), (other, _) = looked
+        row_a, row_b = (by_size(analysis, 0)[0] for analysis in (one, other))
+        cosine = np.array([np.dot(one.templates[row_a], other.templates[row_b])], np.float32)
         result = Comparison(
-            face_a,
-            face_b,
+            one.faces[row_a],
+            other.faces[row_b],
             similarity=float(measured.similarity(cosine)[0]),
             cosine=float(cosine[0]),
             false_match_rate=float(measured.false_match_rate(cosine)[0]),
         )
-        with self._act(call) as act:
-            digest_a, digest_b = (self._audited(digest) for _, digest in looked)
-            act.record(FacesCompared(pictures=(digest_a, digest_b), similarity=result.similarity))
+        self._record_compared(call, looked, result.similarity)
         return result
 
     def compare_faces(
@@ -124,10 +123,7 @@ class Looking(Base):
             matches=tuple(each for each in found if each.similarity >= min_similarity),
             unmatched=tuple(each for each in found if each.similarity < min_similarity),
         )
-        with self._act(call) as act:
-            digest_a, digest_b = (self._audited(digest) for _, digest in looked)
-            best = max(each.similarity for each in found)
-            act.record(FacesCompared(pictures=(digest_a, digest_b), similarity=best))
+        self._record_compared(call, looked, found[0].similarity)
         return result
 
     @property
@@ -170,6 +166,14 @@ class Looking(Base):
                 raise
             raise type(error)(f"{name}: {message}") from error
 
+    def _record_compared(
+        self, call: Call, looked: Sequence[tuple[Analysis, str]], similarity: float
+    ) -> None:
+        """Put on record how similar the faces of two pictures were, at most."""
+        digest_a, digest_b = (self._audited(digest) for _, digest in looked)
+        with self._act(call) as act:
+            act.record(FacesCompared(pictures=(digest_a, digest_b), similarity=similarity))
+
     def _record_detected(self, call: Call, seen: Sequence[tuple[str, int]]) -> None:
         """Put on record what pictures, by the sha256 of their files, had so many faces."""
         with self._act(call) as act:
@@ -192,11 +196,6 @@ class Looking(Base):
             raise
 
 
-def _largest(analysis: Analysis) -> tuple[Face, NDArray[np.float32]]:
-    pairs = zip(analysis.faces, analysis.templates, strict=True)
-    return max(pairs, key=lambda pair: pair[0].width * pair[0].height)
-
-
 def measured_of(version: Version) -> Calibration:
     """Return what was measured of a model; without it nothing can be said of a score."""
     found = calibration.of(version.model)
@@ -206,6 +205,24 @@ def measured_of(version: Version) -> Calibration:
             "the expected false matches can be told: use a model that has one"
         )
     return found
+
+
+def worth(
+    cosines: Sequence[float] | NDArray[np.float32], measured: Calibration, population: int = 1
+) -> list[tuple[float, float, float]]:
+    """Return for each score the similarity, the cosine, and the expected false matches.
+
+    Among so many strangers: among one, that is the false-match rate.
+    """
+    scores = np.minimum(np.asarray(cosines, np.float32), 1)
+    expected = measured.false_match_rate(scores) * population
+    similarity = measured.similarity(scores)
+    return list(zip(similarity.tolist(), scores.tolist(), expected.tolist(), strict=True))
+
+
+def least_cosine(measured: Calibration, min_similarity: float) -> float:
+    """Return the cosine to be reached; at a similarity of 0 there is no such limit."""
+    return measured.cosine(min_similarity) if min_similarity else -np.inf
 
 
 def shown(picture: PictureSource) -> str:
@@ -233,7 +250,7 @@ def _face_matches(
     faces: Sequence[Face], cosines: NDArray[np.float32], measured: Calibration
 ) -> list[FaceMatch]:
     """Say what the scores are worth, the most similar first."""
-    cosines = np.minimum(cosines, np.float32(1))
-    similarity, rates = measured.similarity(cosines), measured.false_match_rate(cosines)
-    scores = zip(faces, similarity.tolist(), cosines.tolist(), rates.tolist(), strict=True)
-    return sorted((FaceMatch(*each) for each in scores), key=lambda each: -each.similarity)
+    matches = (
+        FaceMatch(face, *score) for face, score in zip(faces, worth(cosines, measured), strict=True)
+    )
+    return sorted(matches, key=lambda each: -each.similarity)

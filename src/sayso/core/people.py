@@ -14,6 +14,7 @@ from sayso.audit.events import (
     SubjectsRead,
     TombstonesRead,
 )
+from sayso.callers import KNOWING
 from sayso.core.base import Base
 from sayso.core.erased import faces_erased
 from sayso.core.galleries import declared
@@ -40,7 +41,7 @@ class People(Base):
         CollectionNotFound, SubjectNotFound for an ``after`` that never was, or GalleryError for a
         limit below 1.
         """
-        call = self._admit("enrol", "search", "erase", "audit", "admin", collection=collection)
+        call = self._admit(*KNOWING, collection=collection)
         if limit is not None and limit < 1:
             raise GalleryError(f"limit is {limit}; at least 1 subject can be asked for")
         caller = call.caller
@@ -63,7 +64,7 @@ class People(Base):
 
     def subject(self, collection: str, name: str) -> Subject:
         """Return one subject; raises CollectionNotFound or SubjectNotFound."""
-        call = self._admit("enrol", "search", "erase", "audit", "admin", collection=collection)
+        call = self._admit(*KNOWING, collection=collection)
         with self._act(call) as act:
             pinned = collections.find(act.connection, collection)
             known = act.subject(pinned, name)
@@ -76,7 +77,7 @@ class People(Base):
 
     def faces(self, collection: str, subject: str) -> tuple[EnrolledFace, ...]:
         """Return a subject's enrolled faces, the oldest first; raises SubjectNotFound."""
-        call = self._admit("enrol", "search", "erase", "audit", "admin", collection=collection)
+        call = self._admit(*KNOWING, collection=collection)
         with self._act(call) as act:
             pinned = collections.find(act.connection, collection)
             known = act.subject(pinned, subject)

@@ -14,8 +14,10 @@ from sayso.core.looking import (
     Looking,
     PictureSource,
     check_similarity,
+    least_cosine,
     measured_of,
     shown,
+    worth,
 )
 from sayso.enrolment import Version
 from sayso.errors import GalleryError
@@ -113,7 +115,7 @@ class Recognising(Looking):
             templates,
             purpose=purpose,
             top=top,
-            min_cosine=measured.cosine(min_similarity) if min_similarity else -np.inf,
+            min_cosine=least_cosine(measured, min_similarity),
         )
         with self._act(call) as act:
             collections.find(act.connection, collection)
@@ -146,18 +148,15 @@ def check_search(min_similarity: float, top: int = 1) -> None:
 
 def candidates_of(matches: Matches, measured: Calibration) -> tuple[tuple[Candidate, ...], ...]:
     """Say what the scores are worth, all in one go."""
-    hits = [hit for of_probe in matches.hits for hit in of_probe]
-    cosines = np.minimum(np.array([hit.cosine for hit in hits], np.float32), 1)
+    cosines = [hit.cosine for of_probe in matches.hits for hit in of_probe]
     # By templates, not subjects: whoever has five pictures enrolled has five chances to be
     # mistaken for a stranger.
-    expected = measured.false_match_rate(cosines) * matches.templates
-    similarity = measured.similarity(cosines)
-    scores = zip(similarity.tolist(), cosines.tolist(), expected.tolist(), strict=True)
+    scores = iter(worth(cosines, measured, matches.templates))
     # Each inner zip takes as many scores as the probe has hits, and leaves the rest.
     return tuple(
         tuple(
-            Candidate(hit.subject, hit.face_id, similar, cosine, strangers)
-            for hit, (similar, cosine, strangers) in zip(of_probe, scores, strict=False)
+            Candidate(hit.subject, hit.face_id, *score)
+            for hit, score in zip(of_probe, scores, strict=False)
         )
         for of_probe in matches.hits
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,12 +10,21 @@ from numpy.typing import NDArray
 
 from sayso.audit.events import EnrolledSearched, Event, Found, PictureSearched
 from sayso.core.base import Act, Call
-from sayso.core.looking import DEFAULT_SIMILARITY, PictureSource, by_size, measured_of, shown
+from sayso.core.looking import (
+    DEFAULT_SIMILARITY,
+    PictureSource,
+    by_size,
+    least_cosine,
+    measured_of,
+    shown,
+    worth,
+)
 from sayso.core.recognising import Recognising, check_search
 from sayso.enrolment import left_reasons
 from sayso.errors import FaceNotFound, GalleryError, NoFaceFound
 from sayso.evidence.calibration import Calibration
 from sayso.gallery import collections, enrolled, subjects, users
+from sayso.gallery.collections import Pinned
 from sayso.gallery.index import Matches, UserMatches
 from sayso.results import (
     FaceCandidate,
@@ -74,10 +82,7 @@ class Searching(Recognising):
                 f"no face that can be searched for was found in {shown(picture) or 'the picture'}"
             )
         asked = _picture_asked(collection, self._audited(digest), min_similarity, top)
-        matches = self._faces_like(call, analysis.templates[order[0]], asked, measured)
-        with self._answering(call, matches) as (act, confirmed):
-            candidates = _face_candidates(act, confirmed, measured)
-            act.record(asked.found(_told(confirmed, candidates)))
+        candidates = self._faces_like(call, analysis.templates[order[0]], asked, measured)
         return PictureSearch(
             analysis.width,
             analysis.height,
@@ -101,16 +106,9 @@ class Searching(Recognising):
         that ``recognize_templates`` raises.
         """
         call, measured = self._asking(collection, purpose, min_similarity, top)
-        row = self._probe_face(call, face)
-        template = self._resources.index.template(collection, row.key, call.caller.purpose or "")
-        if template is None:
-            raise _no_face(call, face)
+        row, template = self._probe_face(call, face)
         asked = self._enrolled_asked(call, row.subject_key, face, min_similarity, top)
-        matches = self._faces_like(call, template, asked, measured, without=row.key)
-        with self._answering(call, matches) as (act, confirmed):
-            candidates = _face_candidates(act, confirmed, measured)
-            act.record(asked.found(_told(confirmed, candidates)))
-        return candidates
+        return self._faces_like(call, template, asked, measured, without=row.key)
 
     def search_users(
         self,
@@ -130,20 +128,16 @@ class Searching(Recognising):
         call, measured = self._asking(collection, purpose, min_similarity, top)
         if (user is None) == (face is None):
             raise GalleryError("name either a user or a face to search for")
-        index, own_purpose = self._resources.index, call.caller.purpose or ""
+        template: NDArray[np.float32] | None
         without = None
         if face is not None:
-            row = self._probe_face(call, face)
-            template = index.template(collection, row.key, own_purpose)
+            row, template = self._probe_face(call, face)
             subject_key = row.subject_key
-            if template is None:
-                raise _no_face(call, face)
         else:
             found = self._probe_user(call, str(user))
-            template = index.fused_template(collection, found.key, own_purpose)
+            purpose = call.caller.purpose or ""
+            template = self._resources.index.fused_template(collection, found.key, purpose)
             without, subject_key = found.key, found.subject.key
-            if template is None:  # nobody can be like a user without a face
-                template = np.zeros(0, np.float32)
         asked = self._enrolled_asked(call, subject_key, face, min_similarity, top)
         return self._users_like(call, template, asked, measured, without)
 
@@ -168,7 +162,7 @@ class Searching(Recognising):
         chosen = order[0] if order else None
         face = None if chosen is None else analysis.faces[chosen]
         asked = _picture_asked(collection, self._audited(digest), min_similarity, top)
-        template = np.zeros(0, np.float32) if chosen is None else analysis.templates[chosen]
+        template = None if chosen is None else analysis.templates[chosen]
         candidates = self._users_like(call, template, asked, measured, None)
         left = _left(analysis, chosen, min_quality)
         return UserSearch(analysis.width, analysis.height, face, left, candidates)
@@ -180,7 +174,8 @@ class Searching(Recognising):
         check_search(min_similarity, top)
         return call, measured_of(self._comparable(collection))
 
-    def _probe_face(self, call: Call, face: str) -> enrolled.FaceRow:
+    def _probe_face(self, call: Call, face: str) -> tuple[enrolled.FaceRow, NDArray[np.float32]]:
+        """Return a face to search for, and its template; raises FaceNotFound."""
         store = self._resources.store
         with store.read() as connection:
             found = enrolled.find(
@@ -190,9 +185,14 @@ class Searching(Recognising):
                 purpose=call.caller.purpose,
                 now=store.now(),
             )
-        if face not in found:
-            raise _no_face(call, face)
-        return found[face]
+        row = found.get(face)
+        template = None
+        if row is not None:
+            purpose = call.caller.purpose or ""
+            template = self._resources.index.template(call.collection or "", row.key, purpose)
+        if row is None or template is None:
+            raise FaceNotFound(f"there is no face {face[:64]!r} in collection {call.collection!r}")
+        return row, template
 
     def _probe_user(self, call: Call, name: str) -> users.Linked:
         store = self._resources.store
@@ -221,35 +221,36 @@ class Searching(Recognising):
         asked: _Asked,
         measured: Calibration,
         without: int | None = None,
-    ) -> Matches:
-        return self._resources.index.match_faces(
+    ) -> tuple[FaceCandidate, ...]:
+        """Search among the faces, and answer with what is on record when the answer leaves."""
+        index, purpose = self._resources.index, call.caller.purpose or ""
+        matches = index.match_faces(
             call.collection or "",
             template,
-            purpose=call.caller.purpose or "",
+            purpose=purpose,
             top=asked.top,
             min_cosine=least_cosine(measured, asked.min_similarity),
             without=without,
         )
-
-    @contextlib.contextmanager
-    def _answering(self, call: Call, matches: Matches) -> Iterator[tuple[Act, Matches]]:
-        """Give the act that the answer is part of, and who may still be shown in it."""
         with self._act(call) as act:
-            collections.find(act.connection, call.collection or "")
-            purpose = call.caller.purpose or ""
-            yield act, self._resources.index.confirm(act.change, matches, purpose)
+            pinned = collections.find(act.connection, call.collection or "")
+            matches = index.confirm(act.change, matches, purpose)
+            candidates = _face_candidates(act, pinned, matches, measured)
+            act.record(asked.found(_told(matches, candidates)))
+        return candidates
 
     def _users_like(
         self,
         call: Call,
-        template: NDArray[np.float32],
+        template: NDArray[np.float32] | None,
         asked: _Asked,
         measured: Calibration,
         without: int | None,
     ) -> tuple[UserCandidate, ...]:
+        """Search among the users as ``_faces_like`` does; without a template nobody is found."""
         index, purpose = self._resources.index, call.caller.purpose or ""
         matches = UserMatches((), 0)
-        if template.size:
+        if template is not None:
             matches = index.match_users(
                 call.collection or "",
                 template,
@@ -273,20 +274,11 @@ class Searching(Recognising):
         return candidates
 
 
-def least_cosine(measured: Calibration, min_similarity: float) -> float:
-    """Return the cosine to be reached; at a similarity of 0 there is no such limit."""
-    return measured.cosine(min_similarity) if min_similarity else -np.inf
-
-
 def _picture_asked(collection: str, picture: str, min_similarity: float, top: int) -> _Asked:
     event = PictureSearched(
         collection=collection, picture=picture, probes=1, min_similarity=min_similarity, found=()
     )
     return _Asked(min_similarity, top, event)
-
-
-def _no_face(call: Call, face: str) -> FaceNotFound:
-    return FaceNotFound(f"there is no face {face[:64]!r} in collection {call.collection!r}")
 
 
 def _left(analysis: Analysis, chosen: int | None, min_quality: float) -> tuple[LeftFace, ...]:
@@ -300,21 +292,10 @@ def _left(analysis: Analysis, chosen: int | None, min_quality: float) -> tuple[L
     return tuple(told(analysis.faces[row]) for row in order)
 
 
-def _scores(
-    cosines: list[float], population: int, measured: Calibration
-) -> list[tuple[float, float, float]]:
-    """Return similarity, cosine and expected false matches among so many strangers."""
-    scores = np.minimum(np.array(cosines, np.float32), 1)
-    expected = measured.false_match_rate(scores) * population
-    similarity = measured.similarity(scores)
-    return list(zip(similarity.tolist(), scores.tolist(), expected.tolist(), strict=True))
-
-
 def _face_candidates(
-    act: Act, matches: Matches, measured: Calibration
+    act: Act, pinned: Pinned, matches: Matches, measured: Calibration
 ) -> tuple[FaceCandidate, ...]:
     hits = matches.hits[0]
-    pinned = collections.find(act.connection, act.call.collection or "")
     told = enrolled.by_keys(
         act.connection,
         act.change.find_keys,
@@ -323,7 +304,7 @@ def _face_candidates(
         purpose=act.call.caller.purpose,
         now=act.change.now,
     )
-    scores = _scores([hit.cosine for hit in hits], matches.templates, measured)
+    scores = worth([hit.cosine for hit in hits], measured, matches.templates)
     return tuple(
         FaceCandidate(told[hit.face_key], *score)
         for hit, score in zip(hits, scores, strict=True)
@@ -343,5 +324,5 @@ def _told(matches: Matches, candidates: tuple[FaceCandidate, ...]) -> list[tuple
 def _user_candidates(
     matches: UserMatches, told: Sequence[User], measured: Calibration
 ) -> tuple[UserCandidate, ...]:
-    scores = _scores([hit.cosine for hit in matches.hits], matches.population, measured)
+    scores = worth([hit.cosine for hit in matches.hits], measured, matches.population)
     return tuple(UserCandidate(user, *score) for user, score in zip(told, scores, strict=True))

@@ -29,8 +29,8 @@ class Eligible:
     """Who may be shown for a purpose at any time from ``start`` on and before ``end``.
 
     ``rows`` is bool (n,) over the cached rows; ``population`` counts the subjects among them, and
-    ``templates`` the rows. ``live`` has the keys of all subjects who may be shown, also of those
-    who have no row.
+    ``templates`` the rows. ``live`` has the keys of all subjects who may be shown, some of them
+    several times, and also of those who have no row.
     """
 
     rows: NDArray[np.bool_]
@@ -111,9 +111,15 @@ class CollectionCache:
         found = np.flatnonzero(self._faces == face)
         return int(found[0]) if found.size else None
 
-    def templates_of(self, faces: Sequence[int]) -> NDArray[np.float32]:
-        """Return the templates, float32 (n, d), of the faces of these keys, which must be there."""
+    def template_at(self, row: int) -> NDArray[np.float32]:
+        """Return the template of a row, float32 (d,)."""
+        return self._search.rows(np.array([row], np.int64)).reshape(-1)
+
+    def templates_of(self, faces: Sequence[int]) -> NDArray[np.float32] | None:
+        """Return the templates, float32 (n, d), of faces by their keys; None where one is gone."""
         places = {int(self._faces[row]): row for row in np.flatnonzero(np.isin(self._faces, faces))}
+        if not places.keys() >= set(faces):
+            return None
         return self._search.rows(np.array([places[face] for face in faces], np.int64))
 
     def search_faces(
@@ -297,6 +303,6 @@ class _PurposeCache:
             # Nothing changes by itself before the next window opens or closes.
             edges = np.concatenate([starts, ends, [FOREVER]])
             end = int(edges[edges > now].min())
-            found = Eligible(rows, population, people.size, now, end, np.unique(live))
+            found = Eligible(rows, population, people.size, now, end, live)
             self._eligible = found
         return found

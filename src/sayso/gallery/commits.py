@@ -28,7 +28,6 @@ _LOOK = 0.05
 class _Group:
     """A transaction that is open, and how it ended."""
 
-    stack: contextlib.ExitStack
     connection: Connection
     begun: float
     changes: int = 0
@@ -86,12 +85,14 @@ class Commits:
                 self._waiting -= 1
 
     def _begin(self) -> _Group:
-        with contextlib.ExitStack() as stack:
-            connection = stack.enter_context(self._engine.connect())
+        connection = self._engine.connect()
+        try:
             connection.execution_options(**WRITING)
             connection.begin()
-            return _Group(stack.pop_all(), connection, time.monotonic())
-        raise AssertionError("not reached")
+        except BaseException:
+            connection.close()
+            raise
+        return _Group(connection, time.monotonic())
 
     def _start(self, group: _Group) -> None:
         if group.error is not None:
@@ -133,7 +134,7 @@ class Commits:
         finally:
             self._group = None
             with contextlib.suppress(Exception):
-                group.stack.close()  # rolls back what was not committed
+                group.connection.close()  # rolls back what was not committed
             group.done.set()
 
     def _await(self, group: _Group) -> None:

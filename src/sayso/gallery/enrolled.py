@@ -27,7 +27,6 @@ class FaceRow:
     key: int
     id: str
     subject_key: int
-    consent_key: int
     user_key: int | None
 
 
@@ -45,9 +44,9 @@ def find(
     """
     found: dict[str, FaceRow] = {}
     for batch in batches(ids, IN_LIST):
-        query = select(
-            _FACE.key, _FACE.id, _FACE.subject_key, _FACE.consent_key, _FACE.user_key
-        ).where(_FACE.collection_key == collection.key, _FACE.id.in_(batch))
+        query = select(_FACE.key, _FACE.id, _FACE.subject_key, _FACE.user_key).where(
+            _FACE.collection_key == collection.key, _FACE.id.in_(batch)
+        )
         rows = [FaceRow(*row) for row in connection.execute(_known_of(query, purpose, now))]
         found.update((row.id, row) for row in rows)
     return found

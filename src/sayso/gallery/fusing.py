@@ -69,9 +69,12 @@ class Fused:
         """Find the users most like a probe, float32 (d,), that are at least so similar."""
         # One product after the other: what a user scores depends on nobody beside them.
         scores = np.vecdot(self._templates, probe[None])
-        order = np.argsort(-scores, kind="stable")
-        kept = [row for row in order if scores[row] >= min_cosine and self._users[row] != without]
-        return [self._found(int(row), float(scores[row])) for row in kept[:top]]
+        allowed = scores >= min_cosine
+        if without is not None:
+            allowed &= self._users != without
+        rows = np.flatnonzero(allowed)
+        best = rows[np.argsort(-scores[rows], kind="stable")][:top]
+        return [self._found(int(row), float(scores[row])) for row in best]
 
     def wipe(self) -> None:
         """Overwrite the templates."""

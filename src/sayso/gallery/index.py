@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,14 +101,9 @@ class Index:
         Only subjects whose consent covers the purpose when the answer is put together. Raises
         CollectionNotFound, and ModelConflict for probes of another length than the templates.
         """
-        for _ in range(_ATTEMPTS):
-            found, templates = self._search(collection, probes, purpose, top, min_cosine)
-            with self._store.read() as connection:
-                hits = self._shown(connection, found, purpose, self._store.now())
-            if sum(map(len, hits)) == sum(map(len, found)):
-                break
-            # Somebody withdrew, expired or was erased meanwhile: the next best may move up.
-        return Matches(hits, templates)
+        return self._settled(
+            lambda: self._search(collection, probes, purpose, top, min_cosine), purpose
+        )
 
     def match_faces(
         self,
@@ -125,19 +120,18 @@ class Index:
         As ``match``, but a subject may be found by several faces; the face of the key ``without``
         is left out.
         """
-        for _ in range(_ATTEMPTS):
+
+        def search() -> tuple[list[list[Found]], int]:
             with self._ready(collection, probe[None], purpose) as ready:
                 if ready is None:
-                    return Matches(((),), 0)
+                    return [[]], 0
                 cache, eligible = ready
                 row = None if without is None else cache.row_of(without)
-                found = [cache.search_faces(probe, eligible, top, min_cosine, row)]
-                count = eligible.templates - (row is not None and bool(eligible.rows[row]))
-            with self._store.read() as connection:
-                hits = self._shown(connection, found, purpose, self._store.now())
-            if len(hits[0]) == len(found[0]):
-                break
-        return Matches(hits, count)
+                found = cache.search_faces(probe, eligible, top, min_cosine, row)
+                left_out = row is not None and bool(eligible.rows[row])
+                return [found], eligible.templates - left_out
+
+        return self._settled(search, purpose)
 
     def match_users(
         self,
@@ -190,7 +184,7 @@ class Index:
             row = cache.row_of(face)
             if row is None or not eligible.rows[row]:
                 return None
-            return cache.templates_of([face]).reshape(-1)
+            return cache.template_at(row)
 
     def fused_template(
         self, collection: str, user: int, purpose: str
@@ -206,9 +200,7 @@ class Index:
         is gone.
         """
         with self._ready(collection, None, None) as ready:
-            if ready is None or any(ready[0].row_of(face) is None for face in wanted):
-                return None
-            return ready[0].templates_of(wanted)
+            return None if ready is None else ready[0].templates_of(wanted)
 
     def size(self) -> int:
         """Return how many templates this process has in memory."""
@@ -265,6 +257,19 @@ class Index:
         for cache in caches:
             with cache.lock:
                 cache.wipe()
+
+    def _settled(
+        self, search: Callable[[], tuple[list[list[Found]], int]], purpose: str
+    ) -> Matches:
+        """Search until everybody who was found may still be shown, and put names to them."""
+        for _ in range(_ATTEMPTS):
+            found, templates = search()
+            with self._store.read() as connection:
+                hits = self._shown(connection, found, purpose, self._store.now())
+            if sum(map(len, hits)) == sum(map(len, found)):
+                break
+            # Somebody withdrew, expired or was erased meanwhile: the next best may move up.
+        return Matches(hits, templates)
 
     def _shown(
         self, connection: Connection, found: list[list[Found]], purpose: str, now: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +13,7 @@ from starlette.responses import Response
 Scope = MutableMapping[str, Any]
 AWS_JSON = "application/x-amz-json-1.1"
 _CLOSE = ("Connection", "close")
+SOMETHING_WRONG = "something went wrong here; the log has it under the id of this request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +40,19 @@ class Refusal:
         return respond(KINDS[self.problem], self.detail, scope, headers=dict(self.headers))
 
     def _aws(self, scope: Scope) -> Response:
-        body = {"__type": self.fault, "message": self.detail, "Message": self.detail}
-        headers = {
-            "x-amzn-RequestId": str(scope.get("sayso.request_id", "")),
-            "x-amzn-ErrorType": self.fault,
-        }
-        return Response(
-            json.dumps(body),
-            status_code=int(self.fault_status),
-            media_type=AWS_JSON,
-            headers=headers | dict(self.headers),
-        )
+        request_id = str(scope.get("sayso.request_id", ""))
+        headers = {"x-amzn-RequestId": request_id, **dict(self.headers)}
+        return aws_error(self.fault, self.detail, int(self.fault_status), headers)
+
+
+def aws_error(code: str, message: str, status: int, headers: Mapping[str, str]) -> Response:
+    """Return an error in every way that AWS clients read it."""
+    return Response(
+        json.dumps({"__type": code, "message": message, "Message": message}),
+        status_code=status,
+        media_type=AWS_JSON,
+        headers={"x-amzn-ErrorType": code, **headers},
+    )
 
 
 def too_large(limit: int) -> Refusal:
@@ -102,5 +105,5 @@ def internal() -> Refusal:
         "internal-error",
         "InternalServerError",
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        "something went wrong here; the log has it under the id of this request",
+        SOMETHING_WRONG,
     )

@@ -55,7 +55,5 @@ class Embedder:
         return Embeddings(raw / np.maximum(lengths, 1e-12), strengths)
 
     def _raw(self, aligned: NDArray[np.uint8]) -> NDArray[np.float32]:
-        raw = np.empty((len(aligned), self.dimension), dtype=np.float32)
-        for row, found in enumerate(self._batcher.run(aligned)):
-            raw[row] = found
-        return raw
+        rows = self._batcher.run(aligned)
+        return np.array(rows, dtype=np.float32).reshape(len(aligned), self.dimension)

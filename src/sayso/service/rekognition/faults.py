@@ -6,8 +6,7 @@ from http import HTTPStatus
 
 from sayso import errors
 from sayso.service.engine import Overloaded
-
-_INTERNAL = "something went wrong here; the log has it under the id of this request"
+from sayso.service.refusals import SOMETHING_WRONG
 
 
 class Fault(Exception):
@@ -69,4 +68,4 @@ def fault_of(error: errors.SaysoError) -> Fault:
 
 def internal() -> Fault:
     """Return the fault of what nobody expected."""
-    return Fault("InternalServerError", _INTERNAL, HTTPStatus.INTERNAL_SERVER_ERROR)
+    return Fault("InternalServerError", SOMETHING_WRONG, HTTPStatus.INTERNAL_SERVER_ERROR)

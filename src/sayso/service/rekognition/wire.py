@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from sayso.core import Sayso
 from sayso.errors import SaysoError, UnknownKey
+from sayso.service.refusals import AWS_JSON, aws_error
 from sayso.service.rekognition import policy
 from sayso.service.rekognition.context import Context
 from sayso.service.rekognition.faults import Fault, fault_of
@@ -33,7 +34,6 @@ from sayso.service.rekognition.validation import parse, validate
 from sayso.service.state import ServiceState
 
 _log = logging.getLogger(__name__)
-AWS_JSON = "application/x-amz-json-1.1"
 #: From this size on a body is hashed and read in a thread, so that nobody else waits for it.
 _LARGE = 256 * 1024
 #: Bytes of a body, whatever the service takes elsewhere: two pictures of 5 MB as Base64, and more.
@@ -209,10 +209,5 @@ def _faces(answer: dict[str, Any]) -> int:
 
 
 def _refusal(fault: Fault) -> Response:
-    body = {"__type": fault.code, "message": fault.message, "Message": fault.message}
-    headers = {"x-amzn-ErrorType": fault.code}
-    if fault.retry_after is not None:
-        headers["Retry-After"] = fault.retry_after
-    return Response(
-        json.dumps(body), status_code=fault.status, media_type=AWS_JSON, headers=headers
-    )
+    headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
+    return aws_error(fault.code, fault.message, fault.status, headers)

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Path, Query
 
 from sayso.core import DEFAULT_SIMILARITY
+from sayso.core.searching import DEFAULT_TOP
 from sayso.service.rest import values
 from sayso.vision.types import Mode
 
@@ -76,7 +77,6 @@ FaceIds = Annotated[
     ),
 ]
 DEFAULT_MODE: Mode = "balanced"
-DEFAULT_TOP = 80
 
 __all__ = [
     "DEFAULT_MODE",
