@@ -193,7 +193,7 @@ class ServiceSettings(BaseSettings):
         default=2, ge=1, le=256, description="Requests with pictures or searches that run at once."
     )
     queue: int = Field(
-        default=16,
+        default=6,
         ge=0,
         le=10_000,
         description="Such requests that may wait for their turn; more are told to slow down.",

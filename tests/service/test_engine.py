@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,7 @@ from sayso.service.engine import (
     Overloaded,
     seconds_header,
 )
+from sayso.settings import ServiceSettings
 
 
 class Hands:
@@ -36,6 +38,9 @@ class Hands:
             return name
 
         return held
+
+    def have_begun(self, count: int) -> bool:
+        return len(self.began) == count
 
     def let_go(self, count: int = 1) -> None:
         self._gate.release(count)
@@ -206,9 +211,38 @@ def test_the_line_is_short_until_nobody_was_refused_for_a_while() -> None:
         await refused(engine)
         clock.now += HOLD
         assert not engine.overloaded
-        tasks += await fill(engine, hands, 15)
+        hands.let_go(3)
+        await asyncio.gather(*tasks)
+        await engine.close()
+
+    run(scenario)
+
+
+def test_after_overload_the_line_grows_no_faster_than_work_is_done() -> None:
+    async def scenario() -> None:
+        clock, hands = Ticks(), Hands()
+        engine = Engine(2, 16, clock=clock)
+        for _ in range(60):  # until the mean is about what each took
+            tasks = await fill(engine, hands, 2)
+            clock.now += 0.3
+            hands.let_go(2)
+            await asyncio.gather(*tasks)
+        tasks = await fill(engine, hands, 18)
+        await refused(engine)
+        for _ in range(8):
+            clock.now += 0.3
+            done = len(hands.ended) + 2
+            hands.let_go(2)
+            await until(functools.partial(hands.have_begun, done + 2))
+            await refused(engine)
+        clock.now += HOLD + 0.33  # in the 0.33 s two workers would have done 2
+        tasks += await fill(engine, hands, 3)
+        await refused(engine)
+        clock.now += 10 * HOLD
+        tasks += await fill(engine, hands, 13)
         assert engine.heavy_gauges.waiting == 16
-        hands.let_go(20)
+        await refused(engine)
+        hands.let_go(18)
         await asyncio.gather(*tasks)
         await engine.close()
 
@@ -236,8 +270,10 @@ def test_it_can_be_asked_for_room_before_anything_is_read() -> None:
 
 
 def test_eight_clients_that_wait_for_their_answers_are_never_refused() -> None:
+    defaults = ServiceSettings.model_fields
+
     async def scenario() -> None:
-        engine = Engine(2, 16)
+        engine = Engine(defaults["workers"].default, defaults["queue"].default)
 
         async def client() -> None:
             for _ in range(100):

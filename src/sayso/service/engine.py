@@ -1,9 +1,10 @@
 """What runs the work of requests: a few threads, a bounded line before them, and refusals.
 
-The line is bounded twice. Normally it is long enough for a burst. Once somebody had to be refused,
-and for a second after the last time, only a short line is let in: what is accepted under overload
-is then answered soon, and what is not is refused at once rather than late (B. Maurer, "Fail at
-Scale", ACM Queue 13(8), 2015: controlled delay).
+The line is bounded twice. Normally it is long enough for a few clients that ask together. Once
+somebody had to be refused, and for a second after the last time, only a short line is let in: what
+is accepted under overload is then answered soon, and what is not is refused at once rather than
+late (B. Maurer, "Fail at Scale", ACM Queue 13(8), 2015: controlled delay). After that it grows no
+faster than work is done, so that a pause in an overload is not taken for its end.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ LIGHT_QUEUE = 248
 #: What a piece of work is thought to take before any was done, in seconds.
 _FIRST_GUESS = 0.1
 _WEIGHT = 0.2
+_INSTANT = 1e-6
 
 BUSY = "the service is busy"
 SHUTTING_DOWN = "the service is shutting down"
@@ -121,8 +123,13 @@ class Line:
     @property
     def overloaded(self) -> bool:
         """Whether the line is kept short."""
+        return self._short is not None and self._calm < 0
+
+    @property
+    def _calm(self) -> float:
+        """How long, in seconds, the line may have been longer again; negative while it may not."""
         hold = max(HOLD, _HOLD_WORKS * self._mean)
-        return self._short is not None and self._clock() < self._last_refusal + hold
+        return self._clock() - self._last_refusal - hold
 
     async def run(
         self,
@@ -178,10 +185,15 @@ class Line:
             job.done.set_exception(self._refuse())
 
     def _has_room(self, key: str | None) -> bool:
-        room = self._queue
-        if self._short is not None and self.overloaded:
-            room = min(room, 0 if self._held[key] else self._short)
+        room = int(min(self._queue, self._room(key)))
         return self._running + self._length < self._workers + room
+
+    def _room(self, key: str | None) -> float:
+        if self._short is None:
+            return math.inf
+        if self.overloaded:
+            return 0 if self._held[key] else self._short
+        return self._short + self._calm * self._workers / max(self._mean, _INSTANT)
 
     def _greedier_than(self, key: str | None) -> deque[_Job] | None:
         """Return what waits of the key that has most, if that is two more than this one has."""
