@@ -32,6 +32,7 @@ from sayso.errors import (
     UserExists,
     UserNotFound,
 )
+from sayso.evaluation.folder import LabelledFolder
 from sayso.gallery.purposes import LONGEST_IDLE_DAYS
 from sayso.results import Consent
 
@@ -700,6 +701,10 @@ class World:
     def detect(self, who: Holder, _picture: bytes) -> int:
         self._admit(who, ["detect"], None)
         return 1
+
+    def measure(self, who: Holder, folder: LabelledFolder) -> int:
+        self._admit(who, ["admin"], None)
+        return len(folder.files)
 
     def compare(self, who: Holder, a: bytes, b: bytes) -> bool:
         self._admit(who, ["compare"], None)

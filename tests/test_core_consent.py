@@ -31,6 +31,7 @@ from sayso.audit import log, verification
 from sayso.callers import ACTIONS
 from sayso.core import Sayso
 from sayso.errors import AccessDenied, ConsentRequired, LooksLikeAnother, SaysoError
+from sayso.evaluation.folder import LabelledFolder, labelled_folder
 from sayso.gallery import schema
 from sayso.results import Consent, EnrolledFace, FaceLinking, User
 from sayso.vision.picture import PictureLimits
@@ -63,6 +64,16 @@ def _picture(name: str) -> bytes:
 
 
 PICTURES = {name: _picture(name) for name in NAMES}
+
+
+def _labelled(folder: Path) -> LabelledFolder:
+    """Return a folder with two pictures of each, made inside another."""
+    root = folder / "labelled"
+    for name, picture in PICTURES.items():
+        (root / name).mkdir(parents=True)
+        for file in ("1.png", "2.png"):
+            (root / name / file).write_bytes(picture)
+    return labelled_folder(root)
 
 
 class Reader:
@@ -133,6 +144,7 @@ AMOUNTS: dict[str, Callable[[Any], Any]] = {
     "recognize": lambda r: [[f.candidate.subject] if f.candidate else [] for f in r.faces],
     "recognize_templates": lambda found: [[c.subject for c in each] for each in found],
     "detect": lambda found: len(found.faces),
+    "measure": lambda found: int(found.found.sum()),
     "compare": lambda found: found.similarity > 80,
     "subjects": lambda found: sorted((s.name, s.faces, s.purposes) for s in found),
     "subject": lambda found: (found.name, found.faces, found.purposes),
@@ -600,6 +612,7 @@ class ConsentMachine(RuleBasedStateMachine):
         with tempfile.TemporaryDirectory() as elsewhere:
             self._ask(caller, "copy_keyring", Path(elsewhere) / "keyring.copy")
             self._ask(caller, "backup", Path(elsewhere) / "backup")
+            self._ask(caller, "measure", _labelled(Path(elsewhere)))
         self._ask(caller, "keyring_status")
         self._ask(caller, "rotate_master_key")
 

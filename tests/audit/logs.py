@@ -61,6 +61,7 @@ SAMPLES: tuple[Event, ...] = (
 )
 #: Kinds that the samples leave out, so that the numbers in the tests stay theirs.
 MORE: tuple[Event, ...] = (
+    events.PicturesEvaluated(40, 8),
     events.RetentionSwept(2),
     events.KeyringRead(),
     events.FacesErased("club", ADA, 2, "withdrawn"),

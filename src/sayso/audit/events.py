@@ -312,6 +312,18 @@ class FacesCompared(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PicturesEvaluated(Event):
+    """So many ``pictures`` of ``people`` were measured against each other, to tell error rates.
+
+    They came from a labelled folder; no collection was asked, and nothing of them was kept.
+    """
+
+    kind = "pictures-evaluated"
+    pictures: int
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
 class SubjectErased(Event):
     """A subject was erased with so many faces and consents, and the data key destroyed.
 
@@ -523,6 +535,7 @@ _CLASSES: tuple[type[Event], ...] = (
     CollectionTagged,
     FacesDetected,
     FacesCompared,
+    PicturesEvaluated,
     SubjectErased,
     FacesErased,
     CollectionsRead,

@@ -10,6 +10,7 @@ from sayso.cli.collections import collections
 from sayso.cli.compare import compare
 from sayso.cli.consents import consents
 from sayso.cli.enroll import enroll
+from sayso.cli.evaluate import evaluate
 from sayso.cli.faces import faces
 from sayso.cli.keyring import keyring
 from sayso.cli.keys import keys
@@ -56,6 +57,7 @@ for _command in (
     keys,
     keyring,
     audit,
+    evaluate,
     backup,
     restore,
     models,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from sayso.callers import Caller
 from sayso.core.auditing import Auditing
+from sayso.core.evaluating import Evaluating
 from sayso.core.galleries import Galleries
 from sayso.core.indexing import Indexing
 from sayso.core.keeping import Keeping
@@ -26,7 +27,18 @@ if TYPE_CHECKING:
     from sayso.analyzer import Analyzer
 
 
-class Sayso(Galleries, Indexing, Searching, Linking, People, Auditing, Keys, Keeping, Tokens):
+class Sayso(
+    Galleries,
+    Indexing,
+    Searching,
+    Linking,
+    People,
+    Evaluating,
+    Auditing,
+    Keys,
+    Keeping,
+    Tokens,
+):
     """A gallery and what can be done with it; a context manager, safe to share between threads.
 
     ``folder`` is the data folder. ``actor`` is who asks: the operating-system user unless given;

@@ -1,0 +1,120 @@
+"""Random splits of people into enrolled ones and strangers, and searches of the galleries made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sayso.evaluation.folder import Measured
+from sayso.evaluation.scoring import Scorer
+
+#: The share of people who are held out as strangers.
+HELD_OUT = 0.3
+#: Probes of one person in one split, so that nobody with very many pictures decides.
+MOST_PROBES = 10
+_BLOCK = 256
+
+
+@dataclass(slots=True)
+class Searches:
+    """What searches returned: per mated one the score of the mate where it came first, else -inf.
+
+    Lists of arrays, one for each split: persons int64 and scores float32; ``rows`` of strangers.
+    """
+
+    mated_person: list[NDArray[np.int64]] = field(default_factory=list)
+    mate: list[NDArray[np.float32]] = field(default_factory=list)
+    stranger: list[NDArray[np.int64]] = field(default_factory=list)
+    top: list[NDArray[np.float32]] = field(default_factory=list)
+    rows: list[NDArray[np.int64]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Who is enrolled: ``enrolled`` int64 (s,) people, and ``gallery`` float32 (s, d) of theirs.
+
+    ``probes`` int64 (m,) rows with the ``place`` int64 (m,) of each mate in the gallery;
+    ``strangers`` int64 (k,) rows.
+    """
+
+    enrolled: NDArray[np.int64]
+    gallery: NDArray[np.float32]
+    probes: NDArray[np.int64]
+    place: NDArray[np.int64]
+    strangers: NDArray[np.int64]
+
+
+def fuse(templates: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of unit templates float32 (k, d), made unit again, float32 (d,)."""
+    if len(templates) == 1:
+        return np.asarray(templates[0])
+    total = templates.sum(axis=0, dtype=np.float64)
+    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), np.float32)
+
+
+def rows_by_person(measured: Measured) -> list[NDArray[np.int64]]:
+    """Return for each person the rows, int64, of the pictures that gave a template."""
+    found = measured.found
+    order = np.argsort(np.where(found, measured.people, -1), kind="stable")[int((~found).sum()) :]
+    ends = np.cumsum(np.bincount(measured.people[found], minlength=len(measured.names)))
+    return np.split(order, ends[:-1])
+
+
+def split_people(
+    measured: Measured,
+    rows: Sequence[NDArray[np.int64]],
+    people: NDArray[np.int64],
+    rng: np.random.Generator,
+    *,
+    pictures: int,
+    spare: int = 1,
+) -> Split:
+    """Hold people out and enrol the others with ``pictures`` each; ``spare`` are never probes."""
+    order = rng.permutation(people)
+    held_out, enrolled = np.split(order, [round(HELD_OUT * len(people))])
+    gallery, probes, place = [], [], []
+    for position, person in enumerate(enrolled):
+        own = rng.permutation(rows[person])
+        gallery.append(fuse(measured.templates[own[:pictures]]))
+        rest = own[spare : spare + MOST_PROBES]
+        probes.append(rest)
+        place += [position] * len(rest)
+    strangers = [rng.permutation(rows[person])[:MOST_PROBES] for person in held_out]
+    return Split(
+        enrolled,
+        np.stack(gallery),
+        np.concatenate(probes),
+        np.array(place, np.int64),
+        np.concatenate(strangers),
+    )
+
+
+def search(
+    measured: Measured,
+    split: Split,
+    scorer: Scorer,
+    sizes: Sequence[int],
+    searches: Sequence[Searches],
+) -> None:
+    """Search with all probes; the gallery of each size is the first so many of the largest."""
+    rows = np.concatenate([split.probes, split.strangers])
+    top = np.empty((len(sizes), len(rows)), np.float32)
+    mate = np.empty(len(split.probes), np.float32)
+    for start in range(0, len(rows), _BLOCK):
+        block = scorer.scores(measured.templates[rows[start : start + _BLOCK]], split.gallery)
+        mated = np.arange(start, min(start + len(block), len(split.probes)))
+        mate[mated] = block[mated - start, split.place[mated]]
+        for number, size in enumerate(sizes):
+            top[number, start : start + len(block)] = block[:, :size].max(axis=1)
+    count = len(split.probes)
+    for size, best, found in zip(sizes, top, searches, strict=True):
+        here = np.flatnonzero(split.place < size)
+        first = np.where(mate[here] >= best[:count][here], mate[here], -np.inf)
+        found.mated_person.append(split.enrolled[split.place[here]])
+        found.mate.append(first.astype(np.float32))
+        found.stranger.append(measured.people[split.strangers])
+        found.top.append(best[count:])
+        found.rows.append(split.strangers)
