@@ -221,28 +221,28 @@ def test_the_line_is_short_until_nobody_was_refused_for_a_while() -> None:
 def test_after_overload_the_line_grows_no_faster_than_work_is_done() -> None:
     async def scenario() -> None:
         clock, hands = Ticks(), Hands()
-        engine = Engine(2, 16, clock=clock)
+        engine = Engine(1, 16, clock=clock)
         for _ in range(60):  # until the mean is about what each took
-            tasks = await fill(engine, hands, 2)
+            tasks = await fill(engine, hands, 1)
             clock.now += 0.3
-            hands.let_go(2)
+            hands.let_go()
             await asyncio.gather(*tasks)
-        tasks = await fill(engine, hands, 18)
+        tasks = await fill(engine, hands, 17)
         await refused(engine)
-        for _ in range(8):
+        for _ in range(16):
             clock.now += 0.3
-            done = len(hands.ended) + 2
-            hands.let_go(2)
-            await until(functools.partial(hands.have_begun, done + 2))
+            begun = len(hands.began) + 1
+            hands.let_go()
+            await until(functools.partial(hands.have_begun, begun))
             await refused(engine)
-        clock.now += HOLD + 0.33  # in the 0.33 s two workers would have done 2
-        tasks += await fill(engine, hands, 3)
+        clock.now += HOLD + 0.33  # in the 0.33 s one would have been done
+        tasks += await fill(engine, hands, 2)
         await refused(engine)
         clock.now += 10 * HOLD
-        tasks += await fill(engine, hands, 13)
+        tasks += await fill(engine, hands, 14)
         assert engine.heavy_gauges.waiting == 16
         await refused(engine)
-        hands.let_go(18)
+        hands.let_go(17)
         await asyncio.gather(*tasks)
         await engine.close()
 
