@@ -24,6 +24,7 @@ from benchmarks import lfw
 from benchmarks.peers import OpenCvPipeline
 from benchmarks.timing import THREADS, medians_in_turns, table
 from sayso.analyzer import Analyzer
+from sayso.core.evaluating import central_face
 from sayso.evidence.calibration import default as calibration
 from sayso.models.store import ModelStore
 from sayso.settings import load_settings
@@ -87,7 +88,7 @@ def fill(app: sayso.Sayso, crowd: Crowd, gallery: int = GALLERY) -> None:
     for name, path in crowd.enrolment.items():
         picture = path.read_bytes()
         analysis = analyzer.analyze(picture)
-        row = lfw.middle_face(analysis.faces, analysis.width, analysis.height)
+        row = central_face(analysis)
         if row is not None:
             app.enroll_templates(
                 "crowd", subjects=[name], templates=analysis.templates[[row]], consent=consent

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tests.data import data_folder
 
 from sayso.analyzer import Analyzer
-from sayso.vision.types import Face, Mode
+from sayso.core.evaluating import central_face
+from sayso.vision.types import Mode
 
 CACHE = Path(os.environ.get("SAYSO_BENCH_CACHE", "out/bench"))
 #: What of a face's quality is kept, in this order.
@@ -67,16 +68,6 @@ def load(mode: Mode = "balanced", analyzer: Analyzer | None = None) -> Lfw:
     return Lfw(names, identities, templates, qualities, pairs, same)
 
 
-def middle_face(faces: tuple[Face, ...], width: int, height: int) -> int | None:
-    """The face that the picture is of: large and near its middle; None without faces."""
-    if not faces:
-        return None
-    middle = np.array([width / 2, height / 2])
-    boxes = np.array([face.box for face in faces])
-    away = np.linalg.norm((boxes[:, :2] + boxes[:, 2:]) / 2 - middle, axis=1)
-    return int(np.argmax((boxes[:, 3] - boxes[:, 1]) - away))
-
-
 def _analyse(
     paths: list[Path], mode: Mode, analyzer: Analyzer
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -84,7 +75,7 @@ def _analyse(
     qualities = np.zeros((len(paths), len(QUALITIES)), dtype=np.float32)
     for row, path in enumerate(paths):
         analysis = analyzer.analyze(path, mode=mode)
-        chosen = middle_face(analysis.faces, analysis.width, analysis.height)
+        chosen = central_face(analysis)
         if chosen is not None:
             templates[row] = analysis.templates[chosen]
             quality = analysis.faces[chosen].quality

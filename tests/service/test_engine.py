@@ -86,6 +86,15 @@ async def fill(engine: Engine, hands: Hands, count: int, key: str = "k") -> list
     return tasks
 
 
+async def make_usual(seconds: float, engine: Engine, hands: Hands, clock: Ticks) -> None:
+    """Do work that takes so long until that is about the mean."""
+    for _ in range(60):
+        tasks = await fill(engine, hands, 1)
+        clock.now += seconds
+        hands.let_go()
+        await asyncio.gather(*tasks)
+
+
 async def refused(engine: Engine, key: str | None = "k") -> Overloaded:
     with pytest.raises(Overloaded) as caught:
         await engine.run(key, lambda: "done though there was no room")
@@ -173,11 +182,7 @@ def test_where_work_is_slow_the_line_stays_short_for_longer() -> None:
     async def scenario() -> None:
         clock, hands = Ticks(), Hands()
         engine = Engine(1, 1, clock=clock)
-        for _ in range(60):  # until the mean is about what each took
-            tasks = await fill(engine, hands, 1)
-            clock.now += 2
-            hands.let_go()
-            await asyncio.gather(*tasks)
+        await make_usual(2, engine, hands, clock)
         tasks = await fill(engine, hands, 2)
         await refused(engine)
         clock.now += 5 * HOLD
@@ -222,11 +227,7 @@ def test_after_overload_the_line_grows_no_faster_than_work_is_done() -> None:
     async def scenario() -> None:
         clock, hands = Ticks(), Hands()
         engine = Engine(1, 16, clock=clock)
-        for _ in range(60):  # until the mean is about what each took
-            tasks = await fill(engine, hands, 1)
-            clock.now += 0.3
-            hands.let_go()
-            await asyncio.gather(*tasks)
+        await make_usual(0.3, engine, hands, clock)
         tasks = await fill(engine, hands, 17)
         await refused(engine)
         for _ in range(16):

@@ -78,7 +78,7 @@ def compare_groups(measured: Measured, pairs: Pairs, weights: NDArray[np.float32
 
     ``weights`` float32 (B, people) is how often each person was drawn, within their group.
     """
-    names = sorted({label for label in measured.groups if label is not None})
+    names = _names(measured)
     if not names:
         return None
     label = group_numbers(measured)
@@ -96,9 +96,12 @@ def compare_groups(measured: Measured, pairs: Pairs, weights: NDArray[np.float32
 
 def group_numbers(measured: Measured) -> NDArray[np.int64]:
     """Return int64 (people,): the place of each one's group in alphabetical order, -1 for none."""
-    names = sorted({label for label in measured.groups if label is not None})
-    places = {name: place for place, name in enumerate(names)}
+    places = {name: place for place, name in enumerate(_names(measured))}
     return np.array([-1 if g is None else places[g] for g in measured.groups], np.int64)
+
+
+def _names(measured: Measured) -> list[str]:
+    return sorted({label for label in measured.groups if label is not None})
 
 
 def _about(

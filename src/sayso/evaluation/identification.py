@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sayso.evaluation.folder import Measured
+from sayso.evaluation.pairs import reaching
 from sayso.evaluation.resampling import LEAST_EXPECTED, Estimate, estimate, rate
 from sayso.evaluation.scoring import Scorer
 from sayso.evaluation.searching import HELD_OUT, Searches, rows_by_person, search, split_people
@@ -140,14 +141,9 @@ def _result(
         len(top),
         tuple(_point(each, different, mate, top, of_mate, of_top, weights) for each in FPIRS),
         thresholds,
-        _reaching(top, thresholds) / max(len(top), 1),
+        reaching(top, thresholds) / max(len(top), 1),
         np.searchsorted(mate, thresholds, side="left") / max(len(mate), 1),
     )
-
-
-def _reaching(top: NDArray[np.float32], threshold: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return int64 (k,): how many of falling scores reach each threshold."""
-    return np.asarray(np.searchsorted(-top.astype(np.float64), -threshold, side="right"), np.int64)
 
 
 def _point(
@@ -163,7 +159,7 @@ def _point(
     if expected < LEAST_EXPECTED or not len(mate):
         return IdentificationPoint(false_positive_rate, expected)
     threshold = _threshold(top, np.arange(1.0, len(top) + 1), false_positive_rate)
-    reach = int(_reaching(top, np.array([threshold]))[0])
+    reach = int(reaching(top, threshold))
     fnir = float((mate < threshold).mean())
     fpirs, fnirs = np.empty(len(weights)), np.empty(len(weights))
     for number, weight in enumerate(weights.astype(np.float64)):

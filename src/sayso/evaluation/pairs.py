@@ -60,8 +60,7 @@ class Impostors:
 
     def matches(self, threshold: NDArray[np.float64] | float) -> NDArray[np.int64]:
         """How many kept pairs score at least so high."""
-        found = np.searchsorted(-self.scores.astype(np.float64), -np.asarray(threshold), "right")
-        return np.asarray(found, np.int64)
+        return reaching(self.scores, threshold)
 
     def threshold(self, rate: float) -> float | None:
         """The lowest threshold with at most that false-match rate; None below what is kept.
@@ -89,6 +88,14 @@ class Pairs:
     sizes: NDArray[np.int64]
     genuine: Genuine
     impostors: Impostors
+
+
+def reaching(
+    scores: NDArray[np.float32], threshold: NDArray[np.float64] | float
+) -> NDArray[np.int64]:
+    """Return how many of falling scores, float32 (k,), reach each threshold."""
+    found = np.searchsorted(-scores.astype(np.float64), -np.asarray(threshold), side="right")
+    return np.asarray(found, np.int64)
 
 
 def strictest(scores: NDArray[np.float32], total: int, rate: float) -> float | None:

@@ -93,13 +93,14 @@ def verify(pairs: Pairs, weights: NDArray[np.float32]) -> Verification:
     """Measure verification; ``weights`` float32 (B, people) is how often each person was drawn."""
     genuine, impostors = pairs.genuine, pairs.impostors
     curve = _Curve(pairs, weights)
+    det = curve.det()
     return Verification(
         genuine_pairs=len(genuine.scores),
         impostor_pairs=impostors.total,
         people=len(np.unique(genuine.person)),
         points=tuple(curve.point(each) for each in RATES),
-        eer=curve.equal_error(),
-        det=curve.det(),
+        eer=curve.equal_error(det),
+        det=det,
         distribution=_distribution(genuine, impostors),
     )
 
@@ -200,9 +201,8 @@ class _Curve:
             np.r_[high, nothing],
         )
 
-    def equal_error(self) -> Estimate | None:
+    def equal_error(self, det: Det) -> Estimate | None:
         """Return where FMR and FNMR are equal, or None where that was not measured."""
-        det = self.det()
         value = _crossing(det.fmr, det.fnmr)
         if value is None:
             return None
