@@ -44,7 +44,7 @@ demo: $(VENV)/.demo ## recognise faces: the bundled demonstration, or PICTURES="
 	$(BIN)/python -m sayso.demo $(PICTURES)
 
 test: $(VENV)/.dev ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.dev ## check style and the import contracts
 	$(BIN)/ruff format --check .

@@ -13,7 +13,18 @@ from pathlib import Path
 
 from benchmarks.timing import machine
 
-NAMES = ("detection", "accuracy", "quality", "crowd", "search", "safeguards", "service")
+NAMES = (
+    "detection",
+    "accuracy",
+    "quality",
+    "groups",
+    "promises",
+    "crowd",
+    "search",
+    "safeguards",
+    "cost",
+    "service",
+)
 RESULTS = Path(__file__).resolve().parent / "results.md"
 _PACKAGES = (
     "openvino", "onnxruntime", "opencv-python-headless", "dlib-bin", "faiss-cpu", "usearch",

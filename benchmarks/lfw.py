@@ -56,7 +56,7 @@ def load(mode: Mode = "balanced", analyzer: Analyzer | None = None) -> Lfw:
     images = folder() / "images"
     names = tuple(sorted(f"{path.parent.name}/{path.name}" for path in images.glob("*/*.jpg")))
     analyzer = analyzer or Analyzer()
-    cache = CACHE / f"lfw-{mode}-{_fingerprint(analyzer)}.npz"
+    cache = CACHE / f"lfw-{mode}-{fingerprint(analyzer)}.npz"
     if not cache.exists():
         templates, qualities = _analyse([images / name for name in names], mode, analyzer)
         CACHE.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def _pairs(rows: dict[str, int]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     return np.array(pairs), np.array(same)
 
 
-def _fingerprint(analyzer: Analyzer) -> str:
+def fingerprint(analyzer: Analyzer) -> str:
     """Changes with the code of vision, the model and the arithmetic."""
     digest = hashlib.sha256(repr(analyzer.identity).encode())
     package = Path(__file__).resolve().parent.parent / "src" / "sayso" / "vision"

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from sayso.audit.log import Log
 from sayso.core import Sayso
 from sayso.core.base import Call
-from sayso.core.looking import least_cosine
 from sayso.core.recognising import candidates_of
-from sayso.evidence.calibration import Calibration
+from sayso.evidence.decision import Decision
 from sayso.keyring.sealing import DataKey
 from sayso.keyring.store import Keyring
-from sayso.results import Candidate
+from sayso.results import TemplateMatches
 
 
 class _NoKey(DataKey):
@@ -54,20 +53,21 @@ class Unguarded(Sayso):
         self,
         call: Call,
         templates: NDArray[np.float32],
-        min_similarity: float,
         top: int,
-        measured: Calibration,
+        decision: Decision,
         *,
         picture: str | None,  # noqa: ARG002
-    ) -> tuple[tuple[Candidate, ...], ...]:
+    ) -> TemplateMatches:
         matches = self._resources.index.match(
             call.collection or "",
             templates,
             purpose=call.caller.purpose or "",
             top=top,
-            min_cosine=least_cosine(measured, min_similarity),
+            least=decision.least_score,
         )
-        return candidates_of(matches, measured)
+        return TemplateMatches(
+            candidates_of(matches, decision.calibration), decision.threshold(matches.templates)
+        )
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ from sayso.errors import (
 )
 from sayso.evaluation.folder import LabelledFolder
 from sayso.gallery.purposes import LONGEST_IDLE_DAYS
-from sayso.results import Consent
+from sayso.results import Consent, FalseMatchRule
 
 DAY = timedelta(days=1)
 EVERY_ACTION = frozenset({"detect", "compare", "enrol", "search", "erase", "audit", "admin"})
@@ -679,6 +679,11 @@ class World:
     ) -> tuple[Any, ...]:
         self._admit(who, ["enrol", "erase"], collection)
         return self._link(who, collection, user, faces, take=True)
+
+    def set_false_match_rule(self, who: Holder, collection: str, _rule: FalseMatchRule) -> str:
+        self._admit(who, ["admin"], collection)
+        self._club(collection)
+        return collection
 
     def tag_collection(self, who: Holder, collection: str, tags: Mapping[str, str]) -> None:
         self._admit(who, ["admin"], collection)

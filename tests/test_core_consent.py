@@ -33,11 +33,11 @@ from sayso.core import Sayso
 from sayso.errors import AccessDenied, ConsentRequired, LooksLikeAnother, SaysoError
 from sayso.evaluation.folder import LabelledFolder, labelled_folder
 from sayso.gallery import schema
-from sayso.results import Consent, EnrolledFace, FaceLinking, User
+from sayso.results import Consent, EnrolledFace, FaceLinking, FalseMatchRule, User
 from sayso.vision.picture import PictureLimits
 from sayso.vision.types import Analysis, Face, Picture, Quality
 from tests.consent_model import KNOWING, Holder, World, plain
-from tests.gallery.synthetic import MODEL, VERSION, templates
+from tests.gallery.synthetic import ANYBODY, MODEL, VERSION, templates
 
 NAMES = ("olga", "yuri")
 CLUBS = ("club", "team")
@@ -114,6 +114,7 @@ def linking(done: FaceLinking) -> tuple[Any, ...]:
 #: What an answer amounts to: as the model has it.
 AMOUNTS: dict[str, Callable[[Any], Any]] = {
     "create_collection": lambda found: found.name,
+    "set_false_match_rule": lambda found: found.name,
     "collections": lambda found: [(each.name, each.subjects, each.faces) for each in found],
     "collection": lambda found: (found.name, found.subjects, found.faces),
     "delete_collection": int,
@@ -181,6 +182,7 @@ AMOUNTS: dict[str, Callable[[Any], Any]] = {
 #: Methods that ask nothing of the gallery.
 PLUMBING = {
     "acting_as", "caller", "close", "require_foreign", "ready", "index_size", "template_version",
+    "calibration",
     "page_token", "page_position", "recall", "remember",
 }  # fmt: skip
 #: Whoever may read the log reads the ids of everybody in it, but no names.
@@ -298,6 +300,8 @@ class ConsentMachine(RuleBasedStateMachine):
             args = (args[0], PICTURES[args[1]])
         if method in OF_USERS:
             options["min_similarity"] = 0  # whatever they look like
+        if method == "create_collection":
+            options["rule"] = ANYBODY
         args, options = self._with_ids(method, args, options)
         if method == "authenticate_signature":
             args = (args[0], args[1].__eq__)
@@ -502,6 +506,10 @@ class ConsentMachine(RuleBasedStateMachine):
         else:
             self._ask(caller, "tag_collection", club, {key: value})
         self._ask(caller, "collection_tags", club)
+
+    @rule(who=callers, club=clubs, most=st.sampled_from([1e5, 1e6]))
+    def limit(self, who: int, club: str, most: float) -> None:
+        self._ask(self._who(who), "set_false_match_rule", club, FalseMatchRule(most))
 
     def _has_faces(self, club: str, name: str) -> bool:
         self.world._sweep()

@@ -234,7 +234,9 @@ def test_whoever_withdraws_during_a_search_is_not_in_its_answer(
         assert searching.is_alive()
         assert answers == []
         # What it has found meanwhile: she is in the gallery, for whoever reads.
-        found = app._resources.index.match("club", probes, purpose=PURPOSE, top=1, min_cosine=0.5)
+        found = app._resources.index.match(
+            "club", probes, purpose=PURPOSE, top=1, least=lambda _: 0.5
+        )
         assert [hit.subject for hits in found.hits for hit in hits] == ["olga"]
         searched.set()
         ending.join()

@@ -10,6 +10,7 @@ from sayso.audit import log
 from sayso.errors import AccessDenied, ConsentRequired, FaceNotFound, GalleryError, NoFaceFound
 from sayso.results import Consent
 from tests.desk import DOOR, PHOTOS, Desk, desk
+from tests.gallery.synthetic import ANYBODY
 from tests.service.rekognition.drawn import Drawn
 
 __all__ = ["desk"]  # the fixture
@@ -45,7 +46,7 @@ def test_a_face_does_not_find_itself(desk: Desk) -> None:
 def test_whoever_is_not_covered_can_neither_be_probe_nor_answer(desk: Desk) -> None:
     shown, hidden = desk.enrol("ada", 0), desk.enrol("ada-at-the-door", 0, DOOR)
     reader = desk.key("search", "enrol", "erase")
-    assert reader.search_face("club", shown) == ()
+    assert reader.search_face("club", shown).candidates == ()
     for face in (hidden, "no-such-face"):
         with pytest.raises(FaceNotFound):
             reader.search_face("club", face)
@@ -167,6 +168,9 @@ def test_how_many_and_how_alike_can_be_asked_for(desk: Desk) -> None:
         return [each.face.subject for each in answer]
 
     assert found() == []
+    assert found(min_similarity=0) == []  # the collection's rule stands
+    desk.app.set_false_match_rule("club", ANYBODY)
+    assert found() == []
     assert sorted(found(min_similarity=0)) == ["ben", "cy"]
     assert len(found(min_similarity=0, top=1)) == 1
     for wrong in ({"top": 0}, {"top": 4097}, {"min_similarity": -1}, {"min_similarity": 101}):
@@ -191,8 +195,8 @@ def test_who_withdraws_between_search_and_answer_is_not_in_it(desk: Desk) -> Non
     index, store = desk.app._resources.index, desk.app._resources.store
     probe = index.template("club", _key_of(desk, face), PHOTOS)
     assert probe is not None
-    found = index.match_faces("club", probe, purpose=PHOTOS, top=9, min_cosine=0.5)
-    users = index.match_users("club", probe, purpose=PHOTOS, top=9, min_cosine=0.5)
+    found = index.match_faces("club", probe, purpose=PHOTOS, top=9, least=lambda _: 0.5)
+    users = index.match_users("club", probe, purpose=PHOTOS, top=9, least=lambda _: 0.5)
     assert [hit.subject for hit in found.hits[0]] == ["ada"]
     assert [hit.user.subject.name for hit in users.hits] == ["ben"]
     with store.write() as change:
@@ -212,7 +216,7 @@ def test_a_user_who_changes_between_search_and_answer_is_not_in_it(desk: Desk, h
     index, store = desk.app._resources.index, desk.app._resources.store
     probe = index.template("club", _key_of(desk, face), PHOTOS)
     assert probe is not None
-    users = index.match_users("club", probe, purpose=PHOTOS, top=9, min_cosine=0.5)
+    users = index.match_users("club", probe, purpose=PHOTOS, top=9, least=lambda _: 0.5)
     assert len(users.hits) == 1
     if how == "disassociated":
         desk.app.disassociate_faces("club", "ben", [face])

@@ -12,6 +12,7 @@ import sayso
 from docs.writers.markdown import prose
 from sayso import callers, results
 from sayso.audit import heads, verification
+from sayso.evaluation import folder
 from sayso.vision import detections, picture, types
 
 _INTRODUCTION = """\
@@ -31,6 +32,7 @@ _MAIN: tuple[tuple[str, Any], ...] = (
     ("sayso.Sayso", sayso.Sayso),
     ("sayso.Analyzer", sayso.Analyzer),
     ("sayso.Consent", sayso.Consent),
+    ("sayso.FalseMatchRule", sayso.FalseMatchRule),
     ("sayso.Picture", sayso.Picture),
     ("sayso.Analysis", sayso.Analysis),
     ("sayso.Face", sayso.Face),
@@ -40,6 +42,9 @@ _MAIN: tuple[tuple[str, Any], ...] = (
     ("sayso.audit.heads.Head", heads.Head),
     ("sayso.audit.verification.Verification", verification.Verification),
     ("sayso.audit.verification.Problem", verification.Problem),
+    ("sayso.evaluation.folder.LabelledFolder", folder.LabelledFolder),
+    ("sayso.evaluation.folder.labelled_folder", folder.labelled_folder),
+    ("sayso.evaluation.folder.Measured", folder.Measured),
     ("sayso.vision.detections.Detections", detections.Detections),
     ("sayso.vision.types.Mode", types.Mode),
     ("sayso.vision.picture.PictureLimits", picture.PictureLimits),

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from docs.writers import evaluation
 from docs.writers.markdown import code, table
 from sayso.audit.about import about
 from sayso.audit.chain import write_body
@@ -43,6 +44,7 @@ from sayso.results import (
     EnrolledFace,
     Enrolment,
     EvidenceFile,
+    FalseMatchRule,
     PictureEnrolment,
     Purpose,
     RecognizedFace,
@@ -90,6 +92,8 @@ _MEANINGS = {
     "keyring": "where the keyring was copied to",
     "last_interaction": "when the person was last in touch",
     "max_days": "a consent ends so many days after it was given; null for no such limit",
+    "max_expected_false_matches": "how many strangers may be expected among the matches of a "
+    "search, at most",
     "met": "when the purpose was met, or null",
     "notes": "what the result stands on",
     "notice": "what people are told; in a report, what this one was told",
@@ -134,6 +138,7 @@ _MEANINGS = {
     "false_match_rate": "upper bound on the share of pairs of strangers that score at least as "
     "high",
     "file": "name of the document of evidence, or of the file that was written or read",
+    "false_matches_per": "what that limit holds for: all faces of a picture together, or each face",
     "from": "when the consent begins",
     "given": "when the subject agreed",
     "height": "of a picture in pixels; in a quality, of the box in pixels",
@@ -257,6 +262,7 @@ def page() -> str:
         raise LookupError(f"fields with no meaning here, or none any more: {sorted(unknown)}")
     rows = [(code(name), _MEANINGS[name]) for name in sorted(seen)]
     parts.append(f"## Fields\n\n{table(['field', 'meaning'], rows)}\n")
+    parts.append(evaluation.section())
     return "\n".join(parts)
 
 
@@ -282,7 +288,9 @@ def _samples() -> Iterator[tuple[str, str, Any]]:
         },
     )
     yield "Enrolment", "`sayso enroll`.", enroll._document(_enrolment())
-    collection = Collection("club", _TIME, "sface-2021dec", _VERSION, 128, 1, 1)
+    collection = Collection(
+        "club", _TIME, "sface-2021dec", _VERSION, 128, 1, 1, rule=FalseMatchRule()
+    )
     yield (
         "Collection",
         "`sayso collections show`; `create` prints it without `purposes`, `list` an array of them.",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sayso.analyzer import Analyzer
     from sayso.core import Sayso, open, restore  # noqa: A004 - sayso.open() reads well
     from sayso.errors import SaysoError
+    from sayso.evidence.rule import FalseMatchRule
     from sayso.gallery.types import Consent
     from sayso.vision.types import Analysis, Face, Picture, Quality
 
@@ -25,6 +26,7 @@ _HOME = {
     "Analyzer": "sayso.analyzer",
     "Consent": "sayso.gallery.types",
     "Face": "sayso.vision.types",
+    "FalseMatchRule": "sayso.evidence.rule",
     "Picture": "sayso.vision.types",
     "Quality": "sayso.vision.types",
     "Sayso": "sayso.core",
@@ -38,6 +40,7 @@ __all__ = [
     "Analyzer",
     "Consent",
     "Face",
+    "FalseMatchRule",
     "Picture",
     "Quality",
     "Sayso",

@@ -28,6 +28,7 @@
     │   └── SealBroken            what was sealed was changed, or another key sealed it
     ├── AuditError                the audit log cannot be read for what it is
     ├── BackupError               the backup cannot be made or restored
+    ├── CalibrationError          the calibration cannot be used
     └── GalleryError
         ├── InvalidName           of a collection, subject or purpose
         ├── CollectionExists
@@ -134,6 +135,10 @@ class AuditError(SaysoError):
 
 class BackupError(SaysoError):
     """A backup cannot be made or restored."""
+
+
+class CalibrationError(SaysoError):
+    """A calibration cannot be read, or cannot be used here."""
 
 
 class GalleryError(SaysoError):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sayso.audit.about import EntryAbout
 from sayso.audit.log import Entry
 from sayso.errors import SaysoError
+from sayso.evidence.rule import FalseMatchRule, Threshold
 from sayso.gallery.types import (
     AccessKey,
     Backup,
@@ -99,6 +100,26 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateMatches:
+    """For each template that was looked for, the subjects that it resembles, most similar first.
+
+    A sequence of these; ``threshold`` tells what they had to reach.
+    """
+
+    candidates: tuple[tuple[Candidate, ...], ...]
+    threshold: Threshold
+
+    def __iter__(self) -> Iterator[tuple[Candidate, ...]]:
+        return iter(self.candidates)
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def __getitem__(self, place: int) -> tuple[Candidate, ...]:
+        return self.candidates[place]
+
+
+@dataclass(frozen=True, slots=True)
 class RecognizedFace:
     """A face in a picture, with the subject it was recognised as, or None when unknown.
 
@@ -149,12 +170,14 @@ class Recognition:
     """Every face of one picture; iterating gives them in the order of the analysis.
 
     ``picture`` is the path as given, or empty for bytes; width and height are in pixels.
+    ``threshold`` tells what had to be reached to be named.
     """
 
     picture: str
     width: int
     height: int
     faces: tuple[RecognizedFace, ...]
+    threshold: Threshold
 
     def __iter__(self) -> Iterator[RecognizedFace]:
         return iter(self.faces)
@@ -214,7 +237,8 @@ class PictureSearch:
     """The outcome of searching for the largest face of a picture that is good enough.
 
     ``width`` and ``height`` are the picture's, in pixels; ``face`` is the one that was searched
-    for, ``left`` every other one. ``candidates`` come most similar first.
+    for, ``left`` every other one. ``candidates`` come most similar first; ``threshold`` tells what
+    they had to reach.
     """
 
     width: int
@@ -222,6 +246,44 @@ class PictureSearch:
     face: Face
     left: tuple[LeftFace, ...]
     candidates: tuple[FaceCandidate, ...]
+    threshold: Threshold
+
+
+@dataclass(frozen=True, slots=True)
+class FaceMatches:
+    """The enrolled faces that another resembles, most similar first; a sequence of these.
+
+    ``threshold`` tells what they had to reach.
+    """
+
+    candidates: tuple[FaceCandidate, ...]
+    threshold: Threshold
+
+    def __iter__(self) -> Iterator[FaceCandidate]:
+        return iter(self.candidates)
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def __getitem__(self, place: int) -> FaceCandidate:
+        return self.candidates[place]
+
+
+@dataclass(frozen=True, slots=True)
+class UserMatches:
+    """The users that a face or another user resembles, most similar first; as ``FaceMatches``."""
+
+    candidates: tuple[UserCandidate, ...]
+    threshold: Threshold
+
+    def __iter__(self) -> Iterator[UserCandidate]:
+        return iter(self.candidates)
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def __getitem__(self, place: int) -> UserCandidate:
+        return self.candidates[place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +298,7 @@ class UserSearch:
     face: Face | None
     left: tuple[LeftFace, ...]
     candidates: tuple[UserCandidate, ...]
+    threshold: Threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +416,9 @@ __all__ = [
     "FaceComparison",
     "FaceLinking",
     "FaceMatch",
+    "FaceMatches",
     "FacesDeletion",
+    "FalseMatchRule",
     "KeyringStatus",
     "LeftFace",
     "LeftReason",
@@ -368,9 +433,12 @@ __all__ = [
     "Restoration",
     "Subject",
     "SubjectReport",
+    "TemplateMatches",
+    "Threshold",
     "Tombstone",
     "User",
     "UserCandidate",
+    "UserMatches",
     "UserSearch",
     "Withdrawal",
 ]

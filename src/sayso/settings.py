@@ -74,6 +74,11 @@ class Settings(BaseSettings):
         le=1024,
         description="CPU threads for the models; as many as there are cores unless set.",
     )
+    calibration: Path | None = Field(
+        default=None,
+        description="File of a calibration of your own (sayso calibrate); it goes before the one "
+        "that comes with the model.",
+    )
     max_picture_bytes: int | None = Field(
         default=None,
         ge=1,

@@ -73,6 +73,7 @@ MORE: tuple[Event, ...] = (
     events.FacesAssociated("club", ADA, (FACE,), (BOB,)),
     events.FacesDisassociated("club", ADA, (FACE,), (BOB,)),
     events.CollectionTagged("club", ("team",), ("room",)),
+    events.FalseMatchRuleSet("club", "0.1", "face"),
 )
 
 

@@ -72,6 +72,44 @@ def test_figures_alone_are_one_document(recognising: Cli, lfw: Path, tmp_path: P
     assert outcome.document["provenance"]["mode"] == "fast"
 
 
+def test_another_folder_is_searched_in(recognising: Cli, lfw: Path, tmp_path: Path) -> None:
+    """One picture of each: nothing to verify with, and all that is needed to search."""
+    gallery = labelled(tmp_path / "members", lfw, people=6, pictures=3)
+    probes = tmp_path / "visitors"
+    for name in PEOPLE[3:]:
+        (probes / name).mkdir(parents=True)
+        source = sorted((lfw / "images" / name).glob("*.jpg"))[3]
+        shutil.copy(source, probes / name)
+    # Somebody who is enrolled, under a name that is not theirs.
+    alias = probes / PEOPLE[9] / "alias.jpg"
+    enrolled = min((gallery / PEOPLE[0]).glob("*.jpg"))
+    shutil.copy(enrolled, alias)
+    report, figures = tmp_path / "out.html", tmp_path / "out.json"
+    outcome = recognising(
+        *("evaluate", probes, "--gallery", gallery, "--report", report, "--json", figures),
+        *("--compare", "--mode", "fast"),
+    )
+    assert outcome.status == 0, outcome.err
+    document = json.loads(figures.read_text())
+    counts = document["gallery"]
+    assert (counts["folder"], counts["faces"], counts["people"]) == ("members", 18, 6)
+    assert (counts["probes"], counts["in_both"]) == (8, 3)
+    found = document["results"][0]["open_set"]
+    assert found["found"] + len(found["missed"]) == 3
+    assert found["found"] >= 2
+    assert [(each["probe"], each["enrolled"]) for each in found["named"]] == [
+        (f"{PEOPLE[9]}/alias.jpg", f"{PEOPLE[0]}/{enrolled.name}")
+    ]
+    raw = document["results"][-1]
+    assert raw["scorer"] == "raw cosine"
+    assert raw["open_set"]["above_strangers"] == 0  # the copy resembles nobody more than itself
+    assert f"{found['found']} of 3 people in both folders were found" in outcome.out
+    assert "1 time somebody else was named" in outcome.out
+    assert "alias.jpg" in report.read_text()
+    with sayso.open(os.environ["SAYSO_DATA"]) as app:
+        assert app.collections() == ()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -98,6 +136,15 @@ def test_what_cannot_work_is_refused_before_any_work(cli: Cli, tmp_path: Path) -
         outcome = cli("evaluate", tmp_path / folder, "--report", report)
         assert outcome.status == 1
         assert outcome.err.startswith(f"sayso: {tmp_path / folder}: ")
+        assert told in outcome.err
+    for other, status, told in (
+        ("none", 1, "No such file"),
+        ("one", 2, "names FOLDER itself"),
+    ):
+        outcome = cli(
+            *("evaluate", tmp_path / "one", "--gallery", tmp_path / other, "--report", report)
+        )
+        assert outcome.status == status
         assert told in outcome.err
     outcome = cli("evaluate", tmp_path / "one", "--report", tmp_path / "none" / "out.html")
     assert outcome.status == 1

@@ -365,5 +365,25 @@ def test_a_collection_shows_its_purposes(club: Cli) -> None:
     assert "purposes: none yet" in club("collections", "show", "empty").out
 
 
+def test_a_collection_is_limited_in_its_false_matches(club: Cli) -> None:
+    assert (
+        "\nexpected false matches: at most 0.01 (1 in 100) in a picture\n"
+        in club("collections", "show", "club").out
+    )
+    limit = ("collections", "limit", "club", "--max-expected-false-matches")
+    told = club(*limit, "0.5", "--per", "face").out
+    assert told == "collection club: expected false matches: at most 0.5 (5 in 10) in a face\n"
+    shown = club("collections", "show", "club", "--json").document
+    assert (shown["max_expected_false_matches"], shown["false_matches_per"]) == (0.5, "face")
+    made = club(
+        *("collections", "create", "team", "--max-expected-false-matches", "2", "--json")
+    ).document
+    assert (made["max_expected_false_matches"], made["false_matches_per"]) == (2, "picture")
+    for wrong in ("0", "-1", "1e7"):
+        assert club(*limit, wrong).status == 2
+    assert "max_expected_false_matches is nan" in club(*limit, "nan").err
+    assert club("collections", "limit", "club").status == 2
+
+
 def test_a_tombstone_says_why(club: Cli) -> None:
     assert club("subjects", "erase", "club", "ada", "--json").document["reason"] == "asked"

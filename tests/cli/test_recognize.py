@@ -38,6 +38,23 @@ def club(recognising: Cli, portrait: Path) -> Cli:
     return recognising
 
 
+def test_where_nothing_may_be_claimed_it_says_so_and_names_nobody(club: Cli, group: Path) -> None:
+    asked = ("recognize", "club", group, "--purpose", "photo-delivery")
+    assert " 1 named" in club(*asked).out
+    club("collections", "limit", "club", "--max-expected-false-matches", "1e-8")
+    told = club(*asked)
+    assert told.status == 0
+    assert " 0 named" in told.out
+    assert "not measured: no similarity is known to keep to" in told.out
+    document = club(*asked, "--json").document
+    assert named(document) == []
+    assert document["threshold"]["similarity"] is None
+    club("collections", "limit", "club", "--max-expected-false-matches", "1e-7")
+    told = club(*asked)
+    assert "\n  named from similarity 8" in told.out
+    assert "at most 1e-07 (1 in 10,000,000) false matches expected in a picture" in told.out
+
+
 def named(document: dict[str, list[dict[str, object]]]) -> list[object]:
     return [face["subject"] for face in document["faces"] if face["subject"] is not None]
 
@@ -53,6 +70,8 @@ def test_the_enrolled_are_named_and_strangers_are_not(club: Cli, group: Path) ->
     assert face["box"][0] > 770
     assert 80 <= face["similarity"] <= 100
     assert 0 <= face["expected_false_matches"] < 0.01
+    assert document["threshold"]["similarity"] == 80
+    assert (document["threshold"]["probes"], document["threshold"]["population"]) == (4, 1)
     for face in document["faces"]:
         assert (face["subject"] is None) == (face["similarity"] is None)
         assert (face["subject"] is None) == (face["expected_false_matches"] is None)

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm, t
 
 from sayso.evaluation.folder import Measured
+from sayso.evidence.calibration import Calibration
+from sayso.evidence.normalisation import Normaliser
 from tests.gallery.synthetic import templates as directions
 
 DIMENSION = 128
@@ -18,8 +21,15 @@ class Table:
 
     name = "table"
 
-    def __init__(self, table: NDArray[np.float32]) -> None:
+    def __init__(self, table: NDArray[np.float32], calibration: Calibration | None = None) -> None:
         self._table = table
+        self.calibration = calibration
+
+    def claiming(self, calibration: Calibration) -> Table:
+        return Table(self._table, calibration)
+
+    def prepare(self, templates: NDArray[np.float32]) -> NDArray[np.float32]:
+        return templates
 
     def scores(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
         rows, columns = (np.rint(each[:, 1]).astype(int) for each in (a, b))
@@ -88,3 +98,51 @@ def faces(
     rows = centres[owner] + scatter
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return owner.tolist(), rows.astype(np.float32)
+
+
+def claims(
+    scores: NDArray[np.float64],
+    rates: NDArray[np.float64],
+    *,
+    normaliser: Normaliser | None = None,
+) -> Calibration:
+    """A calibration that claims these rates, float64 (n,), at these scores."""
+    return Calibration(
+        model="sface-2021dec",
+        model_sha256="0" * 64,
+        template_version="sface/1",
+        provenance="synthetic",
+        scores=scores,
+        rates=np.minimum(rates, 1.0),
+        counted_to=float(scores[-1]),
+        ceiling=float(scores[-1]) + 1,
+        normaliser=normaliser,
+    )
+
+
+def normal_claims(times: float = 1.0, *, up_to: float = 6.0) -> Calibration:
+    """Claims so many times the true false-match rate of scores from N(0, 1), up to a score."""
+    scores = np.linspace(-2.0, up_to, 400)
+    return claims(scores, times * norm.sf(scores))
+
+
+def cosine_claims(times: float = 1.0) -> Calibration:
+    """The same of cosines of independent directions in ``DIMENSION`` dimensions."""
+    cosines = np.linspace(-0.1, 0.6, 400)
+    # Of a uniform direction: cosine * sqrt(d - 1) / sqrt(1 - cosine^2) is Student's t, d - 1.
+    statistic = cosines * np.sqrt((DIMENSION - 1) / (1 - cosines**2))
+    return claims(cosines, times * t.sf(statistic, DIMENSION - 1))
+
+
+def some_normaliser(seed: int = 0) -> Normaliser:
+    """A normaliser that changes scores: no identity, no zero offsets."""
+    rng = np.random.default_rng((seed, 2))
+    quadratic = rng.standard_normal((DIMENSION,) * 2) * 0.005
+    whitening = np.eye(DIMENSION) + np.diag(rng.uniform(-0.3, 0.3, DIMENSION))
+    return Normaliser(
+        mean=(rng.standard_normal(DIMENSION) * 0.02).astype(np.float32),
+        whitening=whitening.astype(np.float32),
+        constant=0.02,
+        linear=rng.standard_normal(DIMENSION) * 0.05,
+        quadratic=(quadratic + quadratic.T) / 2,
+    )

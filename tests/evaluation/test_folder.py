@@ -96,3 +96,12 @@ def test_names_in_another_encoding_stay_what_they_are(root: Path) -> None:
     Path(broken).mkdir()
     (Path(broken) / "1.jpg").write_bytes(b"")
     assert "\udcff/1.jpg" in labelled_folder(root).files
+
+
+def test_to_search_in_another_folder_one_picture_of_one_person_is_enough(tmp_path: Path) -> None:
+    root = tmp_path / "people"
+    (root / "ada").mkdir(parents=True)
+    with pytest.raises(EvaluationError, match="no subfolder with pictures"):
+        labelled_folder(root, pairs=False)
+    (root / "ada" / "1.jpg").touch()
+    assert labelled_folder(root, pairs=False).files == ("ada/1.jpg",)

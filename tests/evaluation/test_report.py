@@ -17,7 +17,7 @@ from sayso.evaluation.folder import EvaluationError, Measured
 from sayso.evaluation.report import render
 from sayso.evaluation.scoring import RawCosine, Scorer, scorers_for
 from sayso.evaluation.wording import summary
-from tests.evaluation.synthetic import faces, measured
+from tests.evaluation.synthetic import cosine_claims, faces, measured
 
 PROVENANCE = Provenance("club", "2026-11-25", "sface-2021dec", "sface/1", "balanced", "sayso 0.1.0")
 HOSTILE = "<script>alert('x')</script>&amp;\"\udcff\x1b[31m"
@@ -187,6 +187,20 @@ def test_what_is_left_out_is_told(page: str) -> None:
     assert 'id="groups"' not in alone
     assert 'id="groups"' in page
     assert "no labels were given" in alone
+
+
+def test_promises_stand_beside_what_happened() -> None:
+    people, templates = faces(160, 4, noise=0.9)
+    scorer = RawCosine(cosine_claims(1 / 3))
+    found = evaluate(measured(people, templates), [scorer], PROVENANCE)
+    page = render(found)
+    assert 'id="promises"' in page
+    assert "a ratio of at most 1 keeps the promise" in page
+    assert "that promise was not kept" in page
+    (result,) = json.loads(json.dumps(found.to_json(), allow_nan=False))["results"]
+    one = result["identification"]["galleries"][-1]["promises"]["others"][-1]
+    assert one["ratio"]["value"] == pytest.approx(3, rel=0.2)
+    assert any(each.startswith("false matches by promised at 1.1e-05") for each in found.left_out)
 
 
 def test_the_smallest_folder_gives_a_report() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,15 @@ def some_normaliser(scale: float = 0.05) -> Normaliser:
     chance = np.random.default_rng(5)
     mean = (chance.standard_normal(D) * 0.05).astype(np.float32)
     square = chance.standard_normal((D, D)) * scale
-    return Normaliser(mean, 0.01, chance.standard_normal(D) * scale, square + square.T)
+    turned = np.linalg.qr(chance.standard_normal((D, D)))[0]
+    whitening = turned * np.geomspace(0.5, 2, D) @ turned.T
+    return Normaliser(
+        mean,
+        ((whitening + whitening.T) / 2).astype(np.float32),
+        0.01,
+        chance.standard_normal(D) * scale,
+        square + square.T,
+    )
 
 
 def some_templates(count: int, seed: int = 1) -> NDArray[np.float32]:
@@ -43,10 +52,10 @@ def test_the_search_vectors_have_unit_length_and_give_the_scores(scale: float) -
     assert np.allclose(found, normaliser.scores(probes, gallery), atol=2e-6)
 
 
-def test_a_score_is_the_centred_cosine_less_both_offsets() -> None:
+def test_a_score_is_the_whitened_cosine_less_both_offsets() -> None:
     normaliser = some_normaliser()
     a, b = some_templates(2, 3)
-    moved = [each.astype(np.float64) - normaliser.mean for each in (a, b)]
+    moved = [(each.astype(np.float64) - normaliser.mean) @ normaliser.whitening for each in (a, b)]
     first, second = (each / np.linalg.norm(each) for each in moved)
     offsets = [
         normaliser.constant + x @ normaliser.linear + x @ normaliser.quadratic @ x
@@ -66,7 +75,7 @@ def test_offsets_are_bounded_and_depend_on_nobody_beside_them() -> None:
     together = normaliser.offsets(templates)
     assert np.abs(together).max() == LARGEST_OFFSET
     alone = np.concatenate([normaliser.offsets(row[None]) for row in templates])
-    assert np.array_equal(together, alone)
+    assert np.allclose(together, alone, atol=1e-12)
 
 
 def test_it_is_written_as_json_and_read_again() -> None:
@@ -75,3 +84,17 @@ def test_it_is_written_as_json_and_read_again() -> None:
     assert np.allclose(
         again.scores(templates, templates), normaliser.scores(templates, templates), atol=1e-6
     )
+
+
+@pytest.mark.parametrize("part", ["mean", "linear", "whitening_upper", "constant", "kind"])
+def test_what_is_no_normaliser_is_refused(part: str) -> None:
+    document = to_document(some_normaliser())
+    for bad in ("AAAA", "no base64!", None, 7):
+        with pytest.raises(ValueError, match=r".+"):
+            from_document({**document, part: bad} if bad != 7 else {"kind": document["kind"]})
+
+
+def test_a_whitening_that_cannot_be_undone_is_refused() -> None:
+    flat = replace(some_normaliser(), whitening=np.ones((D, D), np.float32))
+    with pytest.raises(ValueError, match="inverted"):
+        from_document(to_document(flat))

@@ -7,12 +7,15 @@ from numpy.typing import NDArray
 
 from sayso.core import Sayso
 from sayso.enrolment import Version
-from sayso.results import Consent
+from sayso.evidence.calibration import default
+from sayso.results import Consent, FalseMatchRule
 
 #: Scores can be told only of a model that has a calibration, so this one lends its name.
 MODEL = "sface-2021dec"
-VERSION = Version(MODEL, "synthetic/1")
+VERSION = Version(MODEL, default().template_version)
 PURPOSE = "photo-delivery"
+#: Lets searches for anything at all find somebody.
+ANYBODY = FalseMatchRule(1e6)
 CONSENT = Consent([PURPOSE], "form 17")
 DIMENSION = 128
 

@@ -9,10 +9,20 @@ from numpy.typing import NDArray
 
 from sayso.core import Sayso
 from sayso.errors import CollectionNotFound, ModelConflict
-from sayso.gallery import cache, search
+from sayso.evidence.calibration import default
+from sayso.gallery import scored, search
 from sayso.gallery.search import ExactSearch
 from sayso.results import Consent
-from tests.gallery.synthetic import CONSENT, PURPOSE, VERSION, enrol, named, near, templates
+from tests.gallery.synthetic import (
+    ANYBODY,
+    CONSENT,
+    PURPOSE,
+    VERSION,
+    enrol,
+    named,
+    near,
+    templates,
+)
 
 
 def test_a_stranger_is_unknown(app: Sayso) -> None:
@@ -92,16 +102,22 @@ def test_the_answer_is_that_of_plain_sorting(app: Sayso) -> None:
         app.erase_subject("club", name)
     left = np.array([int(name[1:]) % 7 != 0 for name in names])
     probes = templates(20, seed=6)
+    app.set_false_match_rule("club", ANYBODY)
     found = app.recognize_templates(
         "club", probes, purpose=PURPOSE, version=VERSION, min_similarity=0, top=8
     )
-    for scores, candidates in zip(probes @ matrix.T, found, strict=True):
-        best: dict[str, float] = {}
+    every = default().between(probes, matrix)
+    for probe, scores, candidates in zip(probes, every, found, strict=True):
+        best: dict[str, int] = {}
         for row in np.argsort(-scores):
             if left[row]:
-                best.setdefault(names[row], float(scores[row]))
+                best.setdefault(names[row], int(row))
         assert [c.subject for c in candidates] == list(best)[:8]
-        assert [c.cosine for c in candidates] == pytest.approx(list(best.values())[:8], abs=1e-5)
+        rows = list(best.values())[:8]
+        assert [c.cosine for c in candidates] == pytest.approx(matrix[rows] @ probe, abs=1e-5)
+        assert [c.similarity for c in candidates] == pytest.approx(
+            default().similarity(scores[rows]), abs=1e-2
+        )
 
 
 def test_probes_of_another_length_are_refused(app: Sayso) -> None:
@@ -197,7 +213,7 @@ def test_searches_use_the_cores_that_the_settings_allow(
             made.append(threads)
             super().__init__(dimension, threads=threads)
 
-    monkeypatch.setattr(cache, "ExactSearch", Search)
+    monkeypatch.setattr(scored, "ExactSearch", Search)
     monkeypatch.setenv("SAYSO_THREADS", "1")
     with Sayso(tmp_path) as app:
         app.create_collection("club")

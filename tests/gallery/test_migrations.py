@@ -39,6 +39,8 @@ RECORDED = 1_760_000_000_000_000
 SHA256 = hashlib.sha256(b"a picture").hexdigest()
 #: What a face has from revision 0003 on, and older ones do not.
 NEW_IN_0003 = ("picture_id", "picture_width", "picture_height", "score", "user_key", "linked")
+#: The rule that collections made before it have.
+NEW_IN_0004 = {"max_expected_false_matches": 0.01, "false_matches_per": "picture"}
 SIGNED = hashlib.sha256(b"a signed form").hexdigest()
 
 
@@ -311,7 +313,7 @@ def test_faces_of_0002_are_kept_as_they_are(path: Path, keyring: Keyring) -> Non
     with engine.begin() as connection:
         upgrade(connection, "0002")
         context = MigrationContext.configure(connection)
-        assert context.get_current_revision() == "0003"
+        assert context.get_current_revision() == schema.REVISION
     engine.dispose()
     assert rows_of(path, "faces") == [{**row, **dict.fromkeys(NEW_IN_0003)} for row in before]
 
@@ -374,7 +376,7 @@ def test_purposes_of_consents_are_declared_with_a_notice(path: Path) -> None:
 
 @pytest.mark.usefixtures("keys")
 def test_the_rest_is_kept(path: Path) -> None:
-    assert rows_of(path, "collections") == OLD["collections"]
+    assert rows_of(path, "collections") == [{**row, **NEW_IN_0004} for row in OLD["collections"]]
     assert rows_of(path, "removals", "face_key") == OLD["removals"]
     assert rows_of(path, "tombstones", "id") == [
         {**row, "reason": "asked"} for row in OLD["tombstones"]
@@ -499,7 +501,7 @@ def test_without_subjects_no_keyring_is_needed(tmp_path: Path) -> None:
     rows = {name: OLD[name] for name in ("state", "collections", "removals", "tombstones")}
     old_gallery(path, rows)
     migrate(path, None)
-    assert rows_of(path, "collections") == OLD["collections"]
+    assert rows_of(path, "collections") == [{**row, **NEW_IN_0004} for row in OLD["collections"]]
     assert len(rows_of(path, "tombstones", "id")) == 1
 
 
@@ -578,6 +580,8 @@ def test_a_gallery_of_0002_keeps_every_row_and_seal(path: Path, keyring: Keyring
         if table == "faces":
             assert [{row[name] for name in NEW_IN_0003} for row in found] == [{None}] * len(rows)
             found = [without(row, *NEW_IN_0003) for row in found]
+        if table == "collections":
+            found = [without(row, *NEW_IN_0004) for row in found]
         assert found == rows, table
     for table in ("users", "tags", "answers"):
         assert rows_of(path, table, "1") == []

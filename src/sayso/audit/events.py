@@ -291,6 +291,20 @@ class CollectionTagged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FalseMatchRuleSet(Event):
+    """A collection's searches may expect so many false matches, in each ``per`` (picture or face).
+
+    The rule raises a caller's threshold and never lowers it. The number is told as a text: numbers
+    in the log have four decimals, which are too few for it.
+    """
+
+    kind = "false-match-rule-set"
+    collection: str
+    max_expected_false_matches: str
+    per: str
+
+
+@dataclass(frozen=True, slots=True)
 class FacesDetected(Event):
     """The faces of a picture were found and described, and compared with nobody.
 
@@ -533,6 +547,7 @@ _CLASSES: tuple[type[Event], ...] = (
     FacesAssociated,
     FacesDisassociated,
     CollectionTagged,
+    FalseMatchRuleSet,
     FacesDetected,
     FacesCompared,
     PicturesEvaluated,

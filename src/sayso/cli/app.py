@@ -6,6 +6,7 @@ import click
 
 from sayso.cli.audit import audit
 from sayso.cli.backup import backup, restore
+from sayso.cli.calibrate import calibrate
 from sayso.cli.collections import collections
 from sayso.cli.compare import compare
 from sayso.cli.consents import consents
@@ -58,6 +59,7 @@ for _command in (
     keyring,
     audit,
     evaluate,
+    calibrate,
     backup,
     restore,
     models,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sayso.results import RecognizedFace
+    from sayso.results import RecognizedFace, Threshold
     from sayso.vision.types import Face, Quality
 
 
@@ -32,6 +32,18 @@ def of_picture(
 ) -> dict[str, Any]:
     """Return a picture with its faces, as ``of_face`` gives them, as a document."""
     return {"picture": str(path), "width": width, "height": height, "faces": list(faces)}
+
+
+def of_threshold(threshold: Threshold) -> dict[str, Any]:
+    """Return what had to be reached to be named; the similarity is None when not measured."""
+    return {
+        "similarity": _rounded(threshold.similarity),
+        "asked": threshold.asked,
+        "population": threshold.population,
+        "probes": threshold.probes,
+        "max_expected_false_matches": threshold.max_expected_false_matches,
+        "per": threshold.per,
+    }
 
 
 def of_box(box: Sequence[float] | None) -> list[float] | None:

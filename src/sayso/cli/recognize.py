@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sayso.cli.documents import of_face, of_picture
+from sayso.cli.documents import of_face, of_picture, of_threshold
 from sayso.cli.gallery import collection_argument, gallery
 from sayso.cli.notes import tell_undeclared
 from sayso.cli.output import (
@@ -29,7 +29,7 @@ from sayso.cli.pictures import (
 )
 
 if TYPE_CHECKING:
-    from sayso.results import Recognition
+    from sayso.results import Recognition, Threshold
     from sayso.vision.types import Mode
 
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 100),
     default=80.0,
     show_default=True,
-    help="Name nobody who is less similar than this.",
+    help="Name nobody who is less similar than this; the collection's rule may ask for more.",
 )
 @mode_option
 @json_option
@@ -84,7 +84,8 @@ def recognize(
             path, result = found
             if as_json:
                 faces = [of_face(each.face, each) for each in result]
-                documents.append(of_picture(path, result.width, result.height, faces))
+                document = of_picture(path, result.width, result.height, faces)
+                documents.append({**document, "threshold": of_threshold(result.threshold)})
             else:
                 _print(path, result)
 
@@ -102,6 +103,7 @@ def _print(path: Path, result: Recognition) -> None:
     click.echo(f"{shown(path)}: {count(len(result), 'face')}, {named} named ({size})")
     if not len(result):
         return
+    _print_threshold(result.threshold)
     rows = [
         [
             each.subject or UNKNOWN,
@@ -114,3 +116,16 @@ def _print(path: Path, result: Recognition) -> None:
     ]
     headers = ["name", "similarity", "expected false matches", "box", "quality"]
     print_table(headers, rows, right="lrlrr")
+
+
+def _print_threshold(threshold: Threshold) -> None:
+    """Say where the collection's rule wanted more than was asked for."""
+    if not threshold.raised:
+        return
+    most = in_words(threshold.max_expected_false_matches)
+    rule = f"at most {most} false matches expected in a {threshold.per}"
+    looked = f"{count(threshold.probes, 'face')}, {threshold.population:,} enrolled"
+    if threshold.similarity is None:
+        click.echo(f"  not measured: no similarity is known to keep to {rule} ({looked})")
+    else:
+        click.echo(f"  named from similarity {threshold.similarity:.1f} on: {rule} ({looked})")

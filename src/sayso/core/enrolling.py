@@ -35,7 +35,6 @@ from sayso.enrolment import (
     none_usable,
 )
 from sayso.errors import EnrolmentError, LooksLikeAnother, PictureError
-from sayso.evidence import calibration
 from sayso.gallery import collections, consents, faces
 from sayso.gallery.batches import batches
 from sayso.gallery.consents import EnrolmentGrant
@@ -164,12 +163,12 @@ class Enrolling(Looking):
         allow_lookalike: bool,
         attested: bool,
     ) -> Terms:
-        measured = calibration.of(version.model)
+        measured = self._resources.calibration(version.model, version.template_version)
 
         def most_alike(templates: NDArray[np.float32]) -> list[int | None]:
             if measured is None:  # nothing can be said of a score, so nobody is refused for one
                 return [None] * len(templates)
-            least = measured.cosine(DEFAULT_SIMILARITY)
+            least = measured.score(DEFAULT_SIMILARITY)
             return self._resources.index.most_alike(collection, templates, least)
 
         return Terms(

@@ -11,6 +11,7 @@ from sayso.audit.events import (
     CollectionDeleted,
     CollectionsRead,
     CollectionTagged,
+    FalseMatchRuleSet,
     PurposeDeclared,
     PurposeMet,
     PurposesRead,
@@ -21,7 +22,7 @@ from sayso.core.resources import erasures
 from sayso.gallery import collections, coverage, erasure, purposes
 from sayso.gallery import tags as tagging
 from sayso.gallery.purposes import LONGEST_IDLE_DAYS
-from sayso.results import Collection, Purpose, Tombstone
+from sayso.results import Collection, FalseMatchRule, Purpose, Tombstone
 
 
 def declared(purpose: Purpose) -> PurposeDeclared:
@@ -40,14 +41,35 @@ def declared(purpose: Purpose) -> PurposeDeclared:
 class Galleries(Base):
     """What can be done with collections and their purposes."""
 
-    def create_collection(self, name: str, *, tags: Mapping[str, str] | None = None) -> Collection:
-        """Make a collection; raises InvalidName, CollectionExists, InvalidTag or TooManyTags."""
+    def create_collection(
+        self,
+        name: str,
+        *,
+        tags: Mapping[str, str] | None = None,
+        rule: FalseMatchRule | None = None,
+    ) -> Collection:
+        """Make a collection; ``rule`` says how many false matches its searches may expect.
+
+        Raises InvalidName, CollectionExists, InvalidTag or TooManyTags.
+        """
         with self._act(self._admit("admin", collection=name)) as act:
             collections.create(act.change, name)
             act.record(CollectionCreated(collection=name))
+            if rule is not None:
+                _set_rule(act, name, rule)
             if tags:
                 _tag(act, name, tags)
             return collections.describe(act.connection, name)
+
+    def set_false_match_rule(self, collection: str, rule: FalseMatchRule) -> Collection:
+        """Say how many false matches the searches of a collection may expect, from now on.
+
+        The rule raises what a caller asks for as a match once the gallery is large enough to need
+        it, and never lowers it. Raises CollectionNotFound.
+        """
+        with self._act(self._admit("admin", collection=collection)) as act:
+            _set_rule(act, collection, rule)
+            return collections.describe(act.connection, collection)
 
     def tag_collection(self, collection: str, tags: Mapping[str, str]) -> None:
         """Tag a collection for whoever runs it; a tag of the same key is replaced.
@@ -169,6 +191,15 @@ class Galleries(Base):
         pinned = collections.find(act.connection, collection.name)
         counts = coverage.counts(act.connection, pinned.key, caller.purpose or "", act.change.now)
         return replace(collection, subjects=counts[0], faces=counts[1])
+
+
+def _set_rule(act: Act, name: str, rule: FalseMatchRule) -> None:
+    collections.set_rule(act.change, collections.find(act.connection, name), rule)
+    act.record(
+        FalseMatchRuleSet(
+            collection=name, max_expected_false_matches=f"{rule.max_expected:g}", per=rule.per
+        )
+    )
 
 
 def _tag(act: Act, collection: str, tags: Mapping[str, str]) -> None:

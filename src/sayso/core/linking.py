@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sayso.audit.events import (
     FacesAssociated,
@@ -19,8 +18,9 @@ from sayso.callers import ACTIONS, KNOWING
 from sayso.core.base import Act
 from sayso.core.enrolling import Enrolling
 from sayso.core.erased import faces_erased
-from sayso.core.looking import check_similarity, measured_of
+from sayso.core.looking import check_similarity
 from sayso.errors import GalleryError, InvalidName, TooManyFacesOfUser
+from sayso.evidence.calibration import Calibration
 from sayso.gallery import collections, consents, coverage, enrolled, erasure, subjects, users
 from sayso.gallery.collections import Pinned
 from sayso.gallery.enrolled import FaceRow
@@ -37,6 +37,8 @@ from sayso.results import (
 
 #: How alike a face must be to the others of a user, unless the caller says otherwise.
 DEFAULT_LINK_SIMILARITY = 75.0
+#: The similarity of a face that is with no other.
+_ALONE = 100.0
 #: What a list gives at once, at most.
 MOST_LISTED = 4096
 #: As Amazon has it for users; subjects may have longer names.
@@ -207,7 +209,7 @@ class Linking(Enrolling):
         """
         call = self._admit("enrol", collection=collection)
         check_similarity(min_similarity)
-        measured = measured_of(self._comparable(collection))
+        measured = self._measured(self._comparable(collection))
         with self._resources.store.read() as connection:
             store = self._resources.store
             pinned = collections.find(connection, collection)
@@ -217,10 +219,8 @@ class Linking(Enrolling):
             # Nobody is told how alike a face is to one that they may not know of.
             there = users.faces_of(connection, found, call.known_purpose, now)
         free = [row for row in asked.values() if row.user_key is None]
-        cosines = self._likeness(collection, there, [row.key for row in free])
-        alike = dict(
-            zip((row.id for row in free), measured.similarity(cosines).tolist(), strict=True)
-        )
+        likeness = self._likeness(collection, there, [row.key for row in free], measured)
+        alike = dict(zip((row.id for row in free), likeness, strict=True))
         with self._act(call) as act:
             pinned = collections.find(act.connection, collection)
             found = act.user(pinned, user)
@@ -280,20 +280,24 @@ class Linking(Enrolling):
             )
             return self._linking(act, pinned, found, taken, failed, rows, {})
 
-    def _likeness(self, collection: str, there: list[int], new: list[int]) -> NDArray[np.float32]:
-        """Return for each new face the cosine to the mean of all others; 1 where it is alone."""
+    def _likeness(
+        self, collection: str, there: list[int], new: list[int], measured: Calibration
+    ) -> list[float]:
+        """Return for each new face the similarity to the mean of all others; 100 if it is alone."""
         if not new:
-            return np.empty(0, np.float32)
+            return []
         templates = self._resources.index.templates(collection, [*there, *new])
         if templates is None:
             raise GalleryError("a face was deleted meanwhile: ask for the faces anew")
         if len(templates) == 1:
-            return np.ones(1, np.float32)
+            return [_ALONE]
         own = templates[len(there) :]
         others = templates.sum(axis=0) - own
         others /= np.maximum(np.linalg.norm(others, axis=1, keepdims=True), 1e-12)
-        alike: NDArray[np.float32] = np.minimum(np.vecdot(own, others), np.float32(1))
-        return alike
+        scores = [
+            measured.between(a[None], b[None])[0, 0] for a, b in zip(own, others, strict=True)
+        ]
+        return [float(each) for each in measured.similarity(np.array(scores, np.float64))]
 
     def _linking(
         self,

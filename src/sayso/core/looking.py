@@ -22,14 +22,13 @@ from sayso.errors import (
     NoFaceFound,
     PictureError,
 )
-from sayso.evidence import calibration
 from sayso.evidence.calibration import Calibration
 from sayso.gallery import collections
 from sayso.gallery.sealing import audited_digest
 from sayso.pictures import read_picture_file
 from sayso.results import Comparison, FaceComparison, FaceMatch
 from sayso.vision.picture import PictureLimits, decode
-from sayso.vision.types import Analysis, Face, Mode
+from sayso.vision.types import Analysis, Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class Looking(Base):
         calibration.
         """
         call = self._admit("compare")
-        measured = measured_of(self._version())
+        measured = self._measured(self._version())
         looked = [self._look(picture, mode) for picture in (a, b)]
         for picture, (analysis, _) in zip((a, b), looked, strict=True):
             if not analysis.faces:
@@ -76,14 +75,8 @@ class Looking(Base):
                 raise NoFaceFound(f"no face was found in {shown(picture) or 'the picture'}")
         (one, _), (other, _) = looked
         row_a, row_b = (by_size(analysis, 0)[0] for analysis in (one, other))
-        cosine = np.array([np.dot(one.templates[row_a], other.templates[row_b])], np.float32)
-        result = Comparison(
-            one.faces[row_a],
-            other.faces[row_b],
-            similarity=float(measured.similarity(cosine)[0]),
-            cosine=float(cosine[0]),
-            false_match_rate=float(measured.false_match_rate(cosine)[0]),
-        )
+        (score,) = _pair_scores(one.templates[[row_a]], other.templates[[row_b]], measured)
+        result = Comparison(one.faces[row_a], other.faces[row_b], *score)
         self._record_compared(call, looked, result.similarity)
         return result
 
@@ -104,7 +97,7 @@ class Looking(Base):
         """
         call = self._admit("compare")
         check_similarity(min_similarity)
-        measured = measured_of(self._version())
+        measured = self._measured(self._version())
         looked = [self._look(picture, mode) for picture in (source, target)]
         rows = [by_size(analysis, min_quality) for analysis, _ in looked]
         if not all(rows):
@@ -114,8 +107,11 @@ class Looking(Base):
             raise NoFaceFound(f"no face {_good_enough(min_quality)}was found in {which}")
         (one, _), (other, _) = looked
         chosen = rows[1][:MOST_COMPARED]
-        cosines = np.vecdot(other.templates[chosen], one.templates[rows[0][0]][None])
-        found = _face_matches([other.faces[row] for row in chosen], cosines, measured)
+        scores = _pair_scores(one.templates[[rows[0][0]]], other.templates[chosen], measured)
+        matches = (
+            FaceMatch(other.faces[row], *score) for row, score in zip(chosen, scores, strict=True)
+        )
+        found = sorted(matches, key=lambda each: -each.similarity)
         result = FaceComparison(
             source=one.faces[rows[0][0]],
             source_size=(one.width, one.height),
@@ -125,6 +121,12 @@ class Looking(Base):
         )
         self._record_compared(call, looked, found[0].similarity)
         return result
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What was measured of this installation's templates: scores, rates and similarities."""
+        version = self._version()
+        return self._resources.calibration(version.model, version.template_version)
 
     @property
     def template_version(self) -> str:
@@ -142,6 +144,17 @@ class Looking(Base):
         version = version or self._version()
         collections.check_version(pinned, version.model, version.template_version)
         return version
+
+    def _measured(self, version: Version) -> Calibration:
+        """Return what was measured of templates; without it nothing can be said of a score."""
+        found = self._resources.calibration(version.model, version.template_version)
+        if found is None:
+            raise ModelConflict(
+                f"there is no calibration for templates of {version.template_version!r}, so "
+                "neither a similarity nor the expected false matches can be told: use a model that "
+                "has one, or make one (sayso calibrate)"
+            )
+        return found
 
     def _analyse(self, picture: PictureSource, mode: Mode) -> tuple[Analysis, str]:
         """Return what is in a picture, and the sha256 of its file, in hex."""
@@ -196,33 +209,18 @@ class Looking(Base):
             raise
 
 
-def measured_of(version: Version) -> Calibration:
-    """Return what was measured of a model; without it nothing can be said of a score."""
-    found = calibration.of(version.model)
-    if found is None:
-        raise ModelConflict(
-            f"there is no calibration for the model {version.model!r}, so neither a similarity nor "
-            "the expected false matches can be told: use a model that has one"
-        )
-    return found
-
-
 def worth(
-    cosines: Sequence[float] | NDArray[np.float32], measured: Calibration, population: int = 1
+    scores: Sequence[float], cosines: Sequence[float], measured: Calibration, population: int = 1
 ) -> list[tuple[float, float, float]]:
     """Return for each score the similarity, the cosine, and the expected false matches.
 
     Among so many strangers: among one, that is the false-match rate.
     """
-    scores = np.minimum(np.asarray(cosines, np.float32), 1)
-    expected = measured.false_match_rate(scores) * population
-    similarity = measured.similarity(scores)
-    return list(zip(similarity.tolist(), scores.tolist(), expected.tolist(), strict=True))
-
-
-def least_cosine(measured: Calibration, min_similarity: float) -> float:
-    """Return the cosine to be reached; at a similarity of 0 there is no such limit."""
-    return measured.cosine(min_similarity) if min_similarity else -np.inf
+    array = np.asarray(scores, np.float64)
+    expected = measured.false_match_rate(array) * population
+    similarity = measured.similarity(array)
+    limited = np.clip(np.asarray(cosines, np.float64), -1, 1)
+    return list(zip(similarity.tolist(), limited.tolist(), expected.tolist(), strict=True))
 
 
 def shown(picture: PictureSource) -> str:
@@ -246,11 +244,9 @@ def _good_enough(min_quality: float) -> str:
     return f"of at least quality {min_quality:g} " if min_quality > 0 else ""
 
 
-def _face_matches(
-    faces: Sequence[Face], cosines: NDArray[np.float32], measured: Calibration
-) -> list[FaceMatch]:
-    """Say what the scores are worth, the most similar first."""
-    matches = (
-        FaceMatch(face, *score) for face, score in zip(faces, worth(cosines, measured), strict=True)
-    )
-    return sorted(matches, key=lambda each: -each.similarity)
+def _pair_scores(
+    one: NDArray[np.float32], others: NDArray[np.float32], measured: Calibration
+) -> list[tuple[float, float, float]]:
+    """Say what the scores of one template, float32 (1, d), with others, (n, d), are worth."""
+    cosines = np.vecdot(others, one)
+    return worth(measured.between(one, others)[0].tolist(), cosines.tolist(), measured)

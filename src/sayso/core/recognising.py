@@ -14,17 +14,16 @@ from sayso.core.looking import (
     Looking,
     PictureSource,
     check_similarity,
-    least_cosine,
-    measured_of,
     shown,
     worth,
 )
 from sayso.enrolment import Version
 from sayso.errors import GalleryError
 from sayso.evidence.calibration import Calibration
+from sayso.evidence.decision import Decision
 from sayso.gallery import collections, faces
 from sayso.gallery.index import Matches
-from sayso.results import Candidate, Recognition, RecognizedFace
+from sayso.results import Candidate, Recognition, RecognizedFace, TemplateMatches
 from sayso.vision.types import Mode
 
 _MOST_CANDIDATES = 4096
@@ -49,8 +48,9 @@ class Recognising(Looking):
         A face that resembles nobody enrolled, and one of somebody whose consent does not cover the
         purpose, are unknown alike. Each face is judged by itself: when two of them resemble the
         same subject both are named, since a picture of pictures, or a mirror, shows people twice,
-        and each name carries its own expected number of false matches. ``purpose`` may be left out
-        by a caller who has one.
+        and each name carries its own expected number of false matches. The collection's rule
+        raises ``min_similarity`` where that many faces and that many enrolled need it; the answer's
+        ``threshold`` tells. ``purpose`` may be left out by a caller who has one.
 
         Raises CollectionNotFound, InvalidName, ConsentRequired (no purpose), AccessDenied (another
         purpose than the caller's), ModelConflict, PictureError, ModelError, and GalleryError for a
@@ -58,16 +58,17 @@ class Recognising(Looking):
         """
         call = self._searching(collection, purpose)
         check_search(min_similarity)
-        measured = measured_of(self._comparable(collection))
+        measured = self._measured(self._comparable(collection))
         analysis, digest = self._analyse(picture, mode)
-        matches = self._match(
-            call, analysis.templates, min_similarity, 1, measured, picture=self._audited(digest)
-        )
+        decision = self._decision(collection, measured, min_similarity, len(analysis.faces))
+        found = self._match(call, analysis.templates, 1, decision, picture=self._audited(digest))
         named = (
             RecognizedFace(face, candidates[0] if candidates else None)
-            for face, candidates in zip(analysis.faces, matches, strict=True)
+            for face, candidates in zip(analysis.faces, found, strict=True)
         )
-        return Recognition(shown(picture), analysis.width, analysis.height, tuple(named))
+        return Recognition(
+            shown(picture), analysis.width, analysis.height, tuple(named), found.threshold
+        )
 
     def recognize_templates(
         self,
@@ -78,10 +79,12 @@ class Recognising(Looking):
         min_similarity: float = DEFAULT_SIMILARITY,
         top: int = 1,
         version: Version | None = None,
-    ) -> tuple[tuple[Candidate, ...], ...]:
+    ) -> TemplateMatches:
         """Return for each template, float32 (n, d), up to ``top`` subjects, most similar first.
 
-        Only subjects whose consent covers the purpose. ``version`` says what made the templates:
+        Only subjects whose consent covers the purpose. The templates count as the faces of one
+        picture: the collection's rule holds for all of them together, unless it is for each face.
+        ``version`` says what made the templates:
         the models of this installation unless given. Raises CollectionNotFound, InvalidName,
         ConsentRequired (no purpose), AccessDenied (another purpose than the caller's),
         ModelConflict (also for a model without a calibration), and GalleryError for a
@@ -90,24 +93,32 @@ class Recognising(Looking):
         call = self._searching(collection, purpose)
         check_search(min_similarity, top)
         matrix = faces.check_templates(templates)
-        measured = measured_of(self._comparable(collection, version))
-        return self._match(call, matrix, min_similarity, top, measured, picture=None)
+        measured = self._measured(self._comparable(collection, version))
+        decision = self._decision(collection, measured, min_similarity, len(matrix))
+        return self._match(call, matrix, top, decision, picture=None)
 
     def _searching(self, collection: str, purpose: str | None) -> Call:
         call = self._admit("search", collection=collection)
         with self._refusing(call):
             return replace(call, caller=self._caller.searching_for(purpose))
 
+    def _decision(
+        self, collection: str, measured: Calibration, min_similarity: float, probes: int
+    ) -> Decision:
+        """Return what has to be reached in a search for so many faces, by the rule in force."""
+        with self._resources.store.read() as connection:
+            rule = collections.find(connection, collection).rule
+        return Decision(measured, rule, min_similarity, probes)
+
     def _match(
         self,
         call: Call,
         templates: NDArray[np.float32],
-        min_similarity: float,
         top: int,
-        measured: Calibration,
+        decision: Decision,
         *,
         picture: str | None,
-    ) -> tuple[tuple[Candidate, ...], ...]:
+    ) -> TemplateMatches:
         """Search, and answer with what is on record when the answer leaves."""
         collection, purpose = call.collection or "", call.caller.purpose or ""
         matches = self._resources.index.match(
@@ -115,12 +126,12 @@ class Recognising(Looking):
             templates,
             purpose=purpose,
             top=top,
-            min_cosine=least_cosine(measured, min_similarity),
+            least=decision.least_score,
         )
         with self._act(call) as act:
             collections.find(act.connection, collection)
             matches = self._resources.index.confirm(act.change, matches, purpose)
-            answer = candidates_of(matches, measured)
+            answer = candidates_of(matches, decision.calibration)
             found = [
                 Found(hit.subject_id, candidate.similarity)
                 for hits, candidates in zip(matches.hits, answer, strict=True)
@@ -132,11 +143,11 @@ class Recognising(Looking):
                         collection=collection,
                         picture=picture,
                         probes=len(templates),
-                        min_similarity=min_similarity,
+                        min_similarity=decision.asked,
                         found=tuple(found[start : start + _FOUND]),
                     )
                 )
-        return answer
+        return TemplateMatches(answer, decision.threshold(matches.templates))
 
 
 def check_search(min_similarity: float, top: int = 1) -> None:
@@ -148,10 +159,11 @@ def check_search(min_similarity: float, top: int = 1) -> None:
 
 def candidates_of(matches: Matches, measured: Calibration) -> tuple[tuple[Candidate, ...], ...]:
     """Say what the scores are worth, all in one go."""
-    cosines = [hit.cosine for of_probe in matches.hits for hit in of_probe]
+    hits = [hit for of_probe in matches.hits for hit in of_probe]
     # By templates, not subjects: whoever has five pictures enrolled has five chances to be
     # mistaken for a stranger.
-    scores = iter(worth(cosines, measured, matches.templates))
+    found = ([hit.score for hit in hits], [hit.cosine for hit in hits])
+    scores = iter(worth(*found, measured, matches.templates))
     # Each inner zip takes as many scores as the probe has hits, and leaves the rest.
     return tuple(
         tuple(

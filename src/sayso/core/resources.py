@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from sayso.audit.events import Event, SubjectErased
 from sayso.audit.log import Log, Who
 from sayso.core.erased import faces_erased
-from sayso.errors import SaysoError
+from sayso.errors import CalibrationError, SaysoError
+from sayso.evidence import calibration
+from sayso.evidence.calibration import COSINES, Calibration, Scoring
 from sayso.gallery import answers, collections, coverage, erasure
 from sayso.gallery.index import Index
 from sayso.gallery.store import Change, Store
@@ -42,7 +44,8 @@ class Resources:
         self.store = store
         self.keyring = keyring
         self.settings = settings
-        self.index = Index(store, threads=settings.threads)
+        self._calibration = _own_calibration(settings)
+        self.index = Index(store, threads=settings.threads, scoring_of=self._scoring)
         self.log = Log(keyring.signing_key())
         self._analyzer = analyzer
         self._analyzer_lock = threading.Lock()
@@ -69,6 +72,14 @@ class Resources:
 
                 self._analyzer = Analyzer(settings=self.settings)
             return self._analyzer
+
+    def calibration(self, model: str, template_version: str) -> Calibration | None:
+        """Return what was measured of such templates: the operator's own, or the shipped one."""
+        return calibration.of(model, template_version, self._calibration)
+
+    def _scoring(self, model: str, template_version: str) -> Scoring:
+        found = self.calibration(model, template_version)
+        return COSINES if found is None else found.scoring
 
     @contextlib.contextmanager
     def change(self) -> Iterator[Change]:
@@ -151,6 +162,20 @@ class Resources:
                 if told != problem:  # once, and not four times a second
                     _log.warning("looking for what has ended or was erased: %s", problem)
                 told = problem
+
+
+def _own_calibration(settings: Settings) -> Calibration | None:
+    """Return the operator's own calibration, if one is set; raises CalibrationError."""
+    if settings.calibration is None:
+        return None
+    shown = f"{str(settings.calibration)!r} (SAYSO_CALIBRATION)"
+    try:
+        return calibration.loads(settings.calibration.read_text("utf-8"))
+    except CalibrationError as error:
+        raise CalibrationError(f"{shown} cannot be used: {error}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise CalibrationError(f"{shown} cannot be read: {reason}") from None
 
 
 def erasures(tombstones: list[Tombstone] | tuple[Tombstone, ...]) -> list[Event]:

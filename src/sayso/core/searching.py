@@ -14,8 +14,6 @@ from sayso.core.looking import (
     DEFAULT_SIMILARITY,
     PictureSource,
     by_size,
-    least_cosine,
-    measured_of,
     shown,
     worth,
 )
@@ -23,15 +21,19 @@ from sayso.core.recognising import Recognising, check_search
 from sayso.enrolment import left_reasons
 from sayso.errors import FaceNotFound, GalleryError, NoFaceFound
 from sayso.evidence.calibration import Calibration
+from sayso.evidence.decision import Decision
 from sayso.gallery import collections, enrolled, subjects, users
+from sayso.gallery import index as index_of
 from sayso.gallery.collections import Pinned
-from sayso.gallery.index import Matches, UserMatches
+from sayso.gallery.index import Matches
 from sayso.results import (
     FaceCandidate,
+    FaceMatches,
     LeftFace,
     PictureSearch,
     User,
     UserCandidate,
+    UserMatches,
     UserSearch,
 )
 from sayso.vision.types import Analysis, Face, Mode
@@ -44,7 +46,7 @@ DEFAULT_TOP = 80
 class _Asked:
     """What is asked: how similar, how many, and how the log tells of it."""
 
-    min_similarity: float
+    decision: Decision
     top: int
     #: The probe in the log, without who was found.
     event: PictureSearched | EnrolledSearched
@@ -73,7 +75,7 @@ class Searching(Recognising):
         only subjects whose consent covers the purpose are found; each by every face of theirs that
         is similar enough. Raises NoFaceFound, and all that ``recognize`` raises.
         """
-        call, measured = self._asking(collection, purpose, min_similarity, top)
+        call, decision = self._asking(collection, purpose, min_similarity, top)
         analysis, digest = self._analyse(picture, mode)
         order = by_size(analysis, min_quality)
         if not order:
@@ -81,14 +83,15 @@ class Searching(Recognising):
             raise NoFaceFound(
                 f"no face that can be searched for was found in {shown(picture) or 'the picture'}"
             )
-        asked = _picture_asked(collection, self._audited(digest), min_similarity, top)
-        candidates = self._faces_like(call, analysis.templates[order[0]], asked, measured)
+        asked = _picture_asked(collection, self._audited(digest), decision, top)
+        found = self._faces_like(call, analysis.templates[order[0]], asked)
         return PictureSearch(
             analysis.width,
             analysis.height,
             analysis.faces[order[0]],
             _left(analysis, order[0], min_quality),
-            candidates,
+            found.candidates,
+            found.threshold,
         )
 
     def search_face(
@@ -99,16 +102,16 @@ class Searching(Recognising):
         purpose: str | None = None,
         min_similarity: float = DEFAULT_SIMILARITY,
         top: int = DEFAULT_TOP,
-    ) -> tuple[FaceCandidate, ...]:
+    ) -> FaceMatches:
         """Search for an enrolled face, by its id, among the other faces of its collection.
 
         Raises FaceNotFound, also where its subject's consent does not cover the purpose, and all
         that ``recognize_templates`` raises.
         """
-        call, measured = self._asking(collection, purpose, min_similarity, top)
+        call, decision = self._asking(collection, purpose, min_similarity, top)
         row, template = self._probe_face(call, face)
-        asked = self._enrolled_asked(call, row.subject_key, face, min_similarity, top)
-        return self._faces_like(call, template, asked, measured, without=row.key)
+        asked = self._enrolled_asked(call, row.subject_key, face, decision, top)
+        return self._faces_like(call, template, asked, without=row.key)
 
     def search_users(
         self,
@@ -119,13 +122,13 @@ class Searching(Recognising):
         purpose: str | None = None,
         min_similarity: float = DEFAULT_SIMILARITY,
         top: int = DEFAULT_TOP,
-    ) -> tuple[UserCandidate, ...]:
+    ) -> UserMatches:
         """Search for a user, or for an enrolled face by its id, among the users of a collection.
 
         A user is not found by themselves. Raises UserNotFound or FaceNotFound, also where consent
         does not cover the purpose, and all that ``recognize_templates`` raises.
         """
-        call, measured = self._asking(collection, purpose, min_similarity, top)
+        call, decision = self._asking(collection, purpose, min_similarity, top, fused=True)
         if (user is None) == (face is None):
             raise GalleryError("name either a user or a face to search for")
         template: NDArray[np.float32] | None
@@ -138,8 +141,8 @@ class Searching(Recognising):
             purpose = call.caller.purpose or ""
             template = self._resources.index.fused_template(collection, found.key, purpose)
             without, subject_key = found.key, found.subject.key
-        asked = self._enrolled_asked(call, subject_key, face, min_similarity, top)
-        return self._users_like(call, template, asked, measured, without)
+        asked = self._enrolled_asked(call, subject_key, face, decision, top)
+        return self._users_like(call, template, asked, without)
 
     def search_users_by_picture(
         self,
@@ -156,23 +159,32 @@ class Searching(Recognising):
 
         As ``search_picture``, but a picture without such a face finds nobody, and is no error.
         """
-        call, measured = self._asking(collection, purpose, min_similarity, top)
+        call, decision = self._asking(collection, purpose, min_similarity, top, fused=True)
         analysis, digest = self._analyse(picture, mode)
         order = by_size(analysis, min_quality)
         chosen = order[0] if order else None
         face = None if chosen is None else analysis.faces[chosen]
-        asked = _picture_asked(collection, self._audited(digest), min_similarity, top)
+        asked = _picture_asked(collection, self._audited(digest), decision, top)
         template = None if chosen is None else analysis.templates[chosen]
-        candidates = self._users_like(call, template, asked, measured, None)
+        found = self._users_like(call, template, asked, None)
         left = _left(analysis, chosen, min_quality)
-        return UserSearch(analysis.width, analysis.height, face, left, candidates)
+        size = (analysis.width, analysis.height)
+        return UserSearch(*size, face, left, found.candidates, found.threshold)
 
     def _asking(
-        self, collection: str, purpose: str | None, min_similarity: float, top: int
-    ) -> tuple[Call, Calibration]:
+        self,
+        collection: str,
+        purpose: str | None,
+        min_similarity: float,
+        top: int,
+        *,
+        fused: bool = False,
+    ) -> tuple[Call, Decision]:
         call = self._searching(collection, purpose)
         check_search(min_similarity, top)
-        return call, measured_of(self._comparable(collection))
+        measured = self._measured(self._comparable(collection))
+        decision = self._decision(collection, measured, min_similarity, probes=1)
+        return call, replace(decision, fused=fused)
 
     def _probe_face(self, call: Call, face: str) -> tuple[enrolled.FaceRow, NDArray[np.float32]]:
         """Return a face to search for, and its template; raises FaceNotFound."""
@@ -201,7 +213,7 @@ class Searching(Recognising):
             return call.user(connection, store.keyring, pinned, name, store.now(), shown_only=True)
 
     def _enrolled_asked(
-        self, call: Call, subject_key: int, face: str | None, min_similarity: float, top: int
+        self, call: Call, subject_key: int, face: str | None, decision: Decision, top: int
     ) -> _Asked:
         with self._resources.store.read() as connection:
             subject = subjects.ids(connection, [subject_key]).get(subject_key, "")
@@ -209,19 +221,18 @@ class Searching(Recognising):
             collection=call.collection or "",
             subject=subject,
             face=face,
-            min_similarity=min_similarity,
+            min_similarity=decision.asked,
             found=(),
         )
-        return _Asked(min_similarity, top, event)
+        return _Asked(decision, top, event)
 
     def _faces_like(
         self,
         call: Call,
         template: NDArray[np.float32],
         asked: _Asked,
-        measured: Calibration,
         without: int | None = None,
-    ) -> tuple[FaceCandidate, ...]:
+    ) -> FaceMatches:
         """Search among the faces, and answer with what is on record when the answer leaves."""
         index, purpose = self._resources.index, call.caller.purpose or ""
         matches = index.match_faces(
@@ -229,34 +240,33 @@ class Searching(Recognising):
             template,
             purpose=purpose,
             top=asked.top,
-            min_cosine=least_cosine(measured, asked.min_similarity),
+            least=asked.decision.least_score,
             without=without,
         )
         with self._act(call) as act:
             pinned = collections.find(act.connection, call.collection or "")
             matches = index.confirm(act.change, matches, purpose)
-            candidates = _face_candidates(act, pinned, matches, measured)
+            candidates = _face_candidates(act, pinned, matches, asked.decision.calibration)
             act.record(asked.found(_told(matches, candidates)))
-        return candidates
+        return FaceMatches(candidates, asked.decision.threshold(matches.templates))
 
     def _users_like(
         self,
         call: Call,
         template: NDArray[np.float32] | None,
         asked: _Asked,
-        measured: Calibration,
         without: int | None,
-    ) -> tuple[UserCandidate, ...]:
+    ) -> UserMatches:
         """Search among the users as ``_faces_like`` does; without a template nobody is found."""
         index, purpose = self._resources.index, call.caller.purpose or ""
-        matches = UserMatches((), 0)
+        matches = index_of.UserMatches((), 0)
         if template is not None:
             matches = index.match_users(
                 call.collection or "",
                 template,
                 purpose=purpose,
                 top=asked.top,
-                min_cosine=least_cosine(measured, asked.min_similarity),
+                least=asked.decision.least_score,
                 without=without,
             )
         with self._act(call) as act:
@@ -266,19 +276,19 @@ class Searching(Recognising):
             told = users.describe_all(
                 act.connection, pinned, found, call.known_purpose, act.change.now
             )
-            candidates = _user_candidates(matches, told, measured)
+            candidates = _user_candidates(matches, told, asked.decision.calibration)
             ids = [hit.user.subject.id for hit in matches.hits]
             act.record(
                 asked.found([(i, c.similarity) for i, c in zip(ids, candidates, strict=True)])
             )
-        return candidates
+        return UserMatches(candidates, asked.decision.threshold(matches.population))
 
 
-def _picture_asked(collection: str, picture: str, min_similarity: float, top: int) -> _Asked:
+def _picture_asked(collection: str, picture: str, decision: Decision, top: int) -> _Asked:
     event = PictureSearched(
-        collection=collection, picture=picture, probes=1, min_similarity=min_similarity, found=()
+        collection=collection, picture=picture, probes=1, min_similarity=decision.asked, found=()
     )
-    return _Asked(min_similarity, top, event)
+    return _Asked(decision, top, event)
 
 
 def _left(analysis: Analysis, chosen: int | None, min_quality: float) -> tuple[LeftFace, ...]:
@@ -304,7 +314,8 @@ def _face_candidates(
         purpose=act.call.caller.purpose,
         now=act.change.now,
     )
-    scores = worth([hit.cosine for hit in hits], measured, matches.templates)
+    found = ([hit.score for hit in hits], [hit.cosine for hit in hits])
+    scores = worth(*found, measured, matches.templates)
     return tuple(
         FaceCandidate(told[hit.face_key], *score)
         for hit, score in zip(hits, scores, strict=True)
@@ -322,7 +333,8 @@ def _told(matches: Matches, candidates: tuple[FaceCandidate, ...]) -> list[tuple
 
 
 def _user_candidates(
-    matches: UserMatches, told: Sequence[User], measured: Calibration
+    matches: index_of.UserMatches, told: Sequence[User], measured: Calibration
 ) -> tuple[UserCandidate, ...]:
-    scores = worth([hit.cosine for hit in matches.hits], measured, matches.population)
+    found = ([hit.score for hit in matches.hits], [hit.cosine for hit in matches.hits])
+    scores = worth(*found, measured, matches.population)
     return tuple(UserCandidate(user, *score) for user, score in zip(told, scores, strict=True))

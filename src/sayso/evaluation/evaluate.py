@@ -13,7 +13,9 @@ from sayso.evaluation.document import plain
 from sayso.evaluation.folder import EvaluationError, Measured
 from sayso.evaluation.groups import Groups, compare_groups, group_numbers
 from sayso.evaluation.identification import LEAST_PEOPLE, Identification, identify
+from sayso.evaluation.open_set import GalleryCounts, OpenSet, count_gallery, search_open_set
 from sayso.evaluation.pairs import score_pairs
+from sayso.evaluation.promises import Promise, Promises
 from sayso.evaluation.resampling import LEAST_EXPECTED, REPLICATES, people_weights
 from sayso.evaluation.scoring import Scorer
 from sayso.evaluation.suspects import Suspects, suspects
@@ -52,22 +54,27 @@ class ScorerResult:
     """What one way of scoring reaches; None for what could not be measured."""
 
     scorer: str
-    verification: Verification
+    verification: Verification | None
     identification: Identification | None
     groups: Groups | None
     discard: Discard | None
-    suspects: Suspects
+    suspects: Suspects | None
+    open_set: OpenSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The result of an evaluation. ``left_out`` says in words what was not measured, and why."""
+    """The result of an evaluation. ``left_out`` says in words what was not measured, and why.
+
+    ``gallery`` is what was searched in, where another folder was given for it.
+    """
 
     provenance: Provenance
     counts: Counts
     replicates: int
     results: tuple[ScorerResult, ...]
     left_out: tuple[str, ...]
+    gallery: GalleryCounts | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain values, which are strictly valid as JSON."""
@@ -76,18 +83,37 @@ class Evaluation:
         return document
 
 
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Another folder to search in: its name, and what was measured of it."""
+
+    folder: str
+    measured: Measured
+
+
 def evaluate(
     measured: Measured,
     scorers: Sequence[Scorer],
     provenance: Provenance,
     passed_over: tuple[str, ...] = (),
+    gallery: Gallery | None = None,
 ) -> Evaluation:
     """Measure everything that the pictures allow, the same each time for the same seed.
 
-    Raises EvaluationError where the templates leave no genuine or no impostor pair.
+    With a ``gallery`` the pictures are searched for in it too. Raises EvaluationError where the
+    templates leave nothing to compare: no genuine or no impostor pair, or with a gallery nobody to
+    search for or nobody to be found.
     """
-    _require_pairs(measured, provenance.folder)
-    results = tuple(_one(measured, scorer, provenance.seed) for scorer in scorers)
+    searched = None
+    if gallery is not None:
+        searched = count_gallery(measured, gallery.measured, gallery.folder)
+    why_no_pairs = _why_no_pairs(measured)
+    if why_no_pairs and gallery is None:
+        raise EvaluationError(f"{provenance.folder}: {why_no_pairs}")
+    paired = not why_no_pairs
+    results = tuple(
+        _one(measured, scorer, provenance.seed, gallery, paired=paired) for scorer in scorers
+    )
     counts = Counts(
         len(measured.files),
         len(measured.names),
@@ -95,10 +121,20 @@ def evaluate(
         measured.failures,
         passed_over,
     )
-    return Evaluation(provenance, counts, REPLICATES, results, _left_out(results[0]))
+    left_out = _left_out(results[0])
+    if why_no_pairs:
+        left_out = (f"verification, and what needs pairs: {why_no_pairs}", *left_out)
+    return Evaluation(provenance, counts, REPLICATES, results, left_out, searched)
 
 
-def _one(measured: Measured, scorer: Scorer, seed: int) -> ScorerResult:
+def _one(
+    measured: Measured, scorer: Scorer, seed: int, gallery: Gallery | None, *, paired: bool
+) -> ScorerResult:
+    open_set = None
+    if gallery is not None:
+        open_set = search_open_set(measured, gallery.measured, scorer, seed)
+    if not paired:
+        return ScorerResult(scorer.name, None, None, None, None, None, open_set)
     pairs = score_pairs(measured, scorer)
     # Within groups, so that no replicate is without one of them.
     weights = people_weights(group_numbers(measured), np.random.default_rng((seed, 0)))
@@ -111,17 +147,20 @@ def _one(measured: Measured, scorer: Scorer, seed: int) -> ScorerResult:
         compare_groups(measured, pairs, weights),
         error_versus_discard(measured, pairs.genuine, point),
         suspects(measured, pairs, point),
+        open_set,
     )
 
 
-def _require_pairs(measured: Measured, folder: str) -> None:
+def _why_no_pairs(measured: Measured) -> str | None:
+    """Say why the templates leave no genuine or no impostor pair; None where they leave both."""
     sizes = np.bincount(measured.people[measured.found], minlength=len(measured.names))
-    if (sizes > 0).sum() < 2 or sizes.max() < 2:
-        raise EvaluationError(
-            f"{folder}: of {len(measured.files)} pictures {int(sizes.sum())} gave a template, of "
-            f"{int((sizes > 0).sum())} people; an evaluation needs templates of two people, and "
-            f"two of one of them: {_example(measured)}"
-        )
+    if (sizes > 0).sum() >= 2 and sizes.max() >= 2:
+        return None
+    return (
+        f"of {len(measured.files)} pictures {int(sizes.sum())} gave a template, of "
+        f"{int((sizes > 0).sum())} people; an evaluation needs templates of two people, and "
+        f"two of one of them: {_example(measured)}"
+    )
 
 
 def _example(measured: Measured) -> str:
@@ -133,7 +172,15 @@ def _example(measured: Measured) -> str:
 
 def _left_out(result: ScorerResult) -> tuple[str, ...]:
     """Say what was not measured, and what it would take."""
-    verification = result.verification
+    said: list[str] = []
+    if result.verification is not None:
+        said += _left_out_of_pairs(result, result.verification)
+        said += _left_out_of_searches(result.identification)
+    said += _left_out_of_promises(result)
+    return tuple(said)
+
+
+def _left_out_of_pairs(result: ScorerResult, verification: Verification) -> list[str]:
     said = [
         f"FNMR at a false-match rate of {point.false_match_rate:g}: "
         f"{verification.impostor_pairs:,} pairs of strangers would give {point.expected:.2g} "
@@ -145,7 +192,6 @@ def _left_out(result: ScorerResult) -> tuple[str, ...]:
         said.append("the equal error rate: the two rates do not meet where both were measured")
     if result.discard is None:
         said.append("error versus discard, misplaced pictures: no false-match rate was measured")
-    said += _left_out_of_searches(result.identification)
     if result.groups is None:
         said.append("differences between groups: no labels were given (--groups)")
     else:
@@ -153,7 +199,7 @@ def _left_out(result: ScorerResult) -> tuple[str, ...]:
             f"groups at a false-match rate of {each:g}: too few pairs of strangers within groups"
             for each in result.groups.not_measured
         ]
-    return tuple(said)
+    return said
 
 
 def _left_out_of_searches(found: Identification | None) -> list[str]:
@@ -172,3 +218,30 @@ def _left_out_of_searches(found: Identification | None) -> list[str]:
             f"enrolling 3 pictures rather than 1: it needs {LEAST_PEOPLE} people with 4 or more"
         )
     return said
+
+
+def _left_out_of_promises(result: ScorerResult) -> list[str]:
+    held: list[tuple[str, Promises | None]] = []
+    if result.identification is not None:
+        largest = result.identification.largest
+        held.append((f"{largest.size:,} people enrolled", largest.promises))
+    if result.open_set is not None:
+        held.append(("the other folder", result.open_set.promises))
+    if held and held[0][1] is None:
+        return [f"what the calibration promises: there is none of scores by {result.scorer}"]
+    return [
+        f"false matches by promised at {each.expected:.2g} a search ({where}): {_why(each)}"
+        for where, promises in held
+        if promises is not None
+        for each in (promises.default, *promises.others)
+        if each.ratio is None
+    ]
+
+
+def _why(promise: Promise) -> str:
+    if promise.threshold is None:
+        return "the calibration claims no false-match rate so low"
+    return (
+        f"at most {promise.promised:.2g} were promised in {promise.searches:,} searches, and "
+        f"{promise.false_matches} seen; {LEAST_EXPECTED} of different pictures are needed to tell"
+    )

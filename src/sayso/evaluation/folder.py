@@ -67,11 +67,14 @@ class Measured:
         return np.asarray(self.templates.any(axis=1))
 
 
-def labelled_folder(root: Path, groups: Path | None = None) -> LabelledFolder:
+def labelled_folder(
+    root: Path, groups: Path | None = None, *, pairs: bool = True
+) -> LabelledFolder:
     """Read which pictures of whom a folder holds; raises EvaluationError when it is of no use.
 
-    Each subfolder is a person; folders within those are not entered, and neither are names that
-    begin with a dot.
+    Without ``pairs`` one picture of one person is enough: for searches in another folder. Each
+    subfolder is a person; folders within those are not entered, and neither are names that begin
+    with a dot.
     """
     names: list[str] = []
     files: list[str] = []
@@ -91,7 +94,9 @@ def labelled_folder(root: Path, groups: Path | None = None) -> LabelledFolder:
             files += pictures
         else:
             passed_over.append(name)
-    _require_pairs(root, names, people)
+    _require_people(root, names)
+    if pairs:
+        _require_pairs(root, names, people)
     labels = _read_groups(groups, names) if groups is not None else {}
     return LabelledFolder(
         root,
@@ -116,18 +121,25 @@ def _entries(folder: Path) -> Iterator[tuple[str, bool]]:
     yield from ((each.name, each.is_dir()) for each in found if not each.name.startswith("."))
 
 
+def _require_people(root: Path, names: list[str]) -> None:
+    if not names:
+        raise EvaluationError(f"{root}: no subfolder with pictures in it; {_WANTED}")
+
+
 def _require_pairs(root: Path, names: list[str], people: list[int]) -> None:
     if len(names) < 2:
-        had = "no subfolder" if not names else "only one subfolder"
         raise EvaluationError(
-            f"{root}: {had} with pictures in it; an evaluation needs two people or more: one "
-            "subfolder for each person, with that person's pictures directly in it"
+            f"{root}: only one subfolder with pictures in it; an evaluation needs two people or "
+            f"more: {_WANTED}"
         )
     if len(set(people)) == len(people):
         raise EvaluationError(
             f"{root}: all {len(names)} people have one picture each, so there is no genuine pair "
             "to compare; add a second picture of some of them"
         )
+
+
+_WANTED = "one subfolder for each person, with that person's pictures directly in it"
 
 
 def _read_groups(path: Path, names: list[str]) -> dict[str, str]:

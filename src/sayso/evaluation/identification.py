@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from sayso.evaluation.folder import Measured
 from sayso.evaluation.pairs import reaching
+from sayso.evaluation.promises import Mated, Promises, Strangers, floor, hold
 from sayso.evaluation.resampling import LEAST_EXPECTED, Estimate, estimate, rate
 from sayso.evaluation.scoring import Scorer
 from sayso.evaluation.searching import HELD_OUT, Searches, rows_by_person, search, split_people
+from sayso.evidence.calibration import Calibration
 
 FPIRS = (0.1, 0.01)
-SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
+SIZES = (100, 300, 500, 1_000, 2_000, 3_000, 4_000, 10_000, 30_000, 100_000)
 SPLITS = 10
 FUSED_PICTURES = 3
 LEAST_PEOPLE = 10
@@ -45,7 +47,8 @@ class GalleryResult:
     """Searches of galleries of ``size`` people, each enrolled with so many ``pictures``.
 
     ``mated`` and ``non_mated`` count searches over all splits. The curve: ``fpir`` and ``fnir``
-    float64 (k,) at ``thresholds`` float64 (k,), as far as there are strangers enough.
+    float64 (k,) at ``thresholds`` float64 (k,), as far as there are strangers enough. ``promises``
+    are None for scores without a calibration.
     """
 
     size: int
@@ -56,6 +59,7 @@ class GalleryResult:
     thresholds: NDArray[np.float64]
     fpir: NDArray[np.float64]
     fnir: NDArray[np.float64]
+    promises: Promises | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +90,25 @@ def identify(
         return None
     most = len(everybody) - round(HELD_OUT * len(everybody))
     sizes = [size for size in SIZES if size <= 0.85 * most] + [most]
+    prepared = scorer.prepare(measured.templates)
+    floors = [floor(scorer.calibration, size) for size in sizes]
     searches = [Searches() for _ in sizes]
     for number in range(SPLITS):
         rng = np.random.default_rng((seed, 1, number))
         split = split_people(measured, rows, everybody, rng, pictures=1)
-        search(measured, split, scorer, sizes, searches)
+        search(measured, prepared, split, scorer, sizes, floors, searches)
     galleries = [
-        _result(size, 1, found, weights) for size, found in zip(sizes, searches, strict=True)
+        _result(size, 1, found, weights, scorer.calibration)
+        for size, found in zip(sizes, searches, strict=True)
     ]
-    return Identification(SPLITS, tuple(galleries), _fused(measured, rows, scorer, weights, seed))
+    return Identification(
+        SPLITS, tuple(galleries), _fused(measured, prepared, rows, scorer, weights, seed)
+    )
 
 
 def _fused(
     measured: Measured,
+    prepared: NDArray[np.float32],
     rows: Sequence[NDArray[np.int64]],
     scorer: Scorer,
     weights: NDArray[np.float32],
@@ -109,19 +119,26 @@ def _fused(
     if len(rich) < LEAST_PEOPLE:
         return ()
     size = len(rich) - round(HELD_OUT * len(rich))
+    least = floor(scorer.calibration, size)
     results = []
+    known = scorer.calibration
     for pictures in (1, FUSED_PICTURES):
         found = Searches()
+        scale = known.fused if known and known.fused and pictures > 1 else 1.0
         for number in range(SPLITS):
             rng = np.random.default_rng((seed, 2, number))
             split = split_people(measured, rows, rich, rng, pictures=pictures, spare=FUSED_PICTURES)
-            search(measured, split, scorer, [size], [found])
-        results.append(_result(size, pictures, found, weights))
+            search(measured, prepared, split, scorer, [size], [least], [found], scale)
+        results.append(_result(size, pictures, found, weights, scorer.calibration))
     return tuple(results)
 
 
 def _result(
-    size: int, pictures: int, found: Searches, weights: NDArray[np.float32]
+    size: int,
+    pictures: int,
+    found: Searches,
+    weights: NDArray[np.float32],
+    calibration: Calibration | None,
 ) -> GalleryResult:
     mate, top = np.concatenate(found.mate), np.concatenate(found.top)
     rising, falling = np.argsort(mate, kind="stable"), np.argsort(-top, kind="stable")
@@ -143,7 +160,39 @@ def _result(
         thresholds,
         reaching(top, thresholds) / max(len(top), 1),
         np.searchsorted(mate, thresholds, side="left") / max(len(mate), 1),
+        None if calibration is None else _promises(size, found, weights, calibration),
     )
+
+
+def _promises(
+    size: int, found: Searches, weights: NDArray[np.float32], calibration: Calibration
+) -> Promises:
+    """Hold what is promised for galleries of ``size`` to what happened in all splits."""
+    drawn, people = weights.astype(np.float64), weights.shape[1]
+    total, comparisons = 0, np.zeros(len(weights))
+    search, searcher, enrolled, scores = [], [], [], []
+    for stranger, gallery, close in zip(found.stranger, found.enrolled, found.close, strict=True):
+        searches, faces = (np.bincount(each, minlength=people) for each in (stranger, gallery))
+        comparisons += (drawn @ searches) * (drawn @ faces)
+        search.append(close.search.astype(np.int64) + total)
+        total += len(stranger)
+        searcher.append(stranger[close.search])
+        enrolled.append(gallery[close.place])
+        scores.append(close.scores)
+    pictures = len(np.unique(np.concatenate(found.rows)))
+    different = pictures * len(np.unique(np.concatenate(found.enrolled)))
+    strangers = Strangers(
+        total,
+        total * size,
+        min(total * size, different),
+        comparisons,
+        np.concatenate(search),
+        np.concatenate(searcher),
+        np.concatenate(enrolled),
+        np.concatenate(scores),
+    )
+    mated = Mated(np.concatenate(found.mated_person), np.concatenate(found.mate))
+    return hold(calibration, size, strangers, mated, weights)
 
 
 def _point(

@@ -112,7 +112,7 @@ def strictest(scores: NDArray[np.float32], total: int, rate: float) -> float | N
 def score_pairs(measured: Measured, scorer: Scorer, kept: int = KEPT) -> Pairs:
     """Score all pairs of the pictures that have a template."""
     rows = np.flatnonzero(measured.found)
-    templates, people = measured.templates[rows], measured.people[rows]
+    templates, people = scorer.prepare(measured.templates[rows]), measured.people[rows]
     genuine = _genuine(templates, people, rows, len(measured.files), scorer)
     impostors = _impostors(templates, people, rows, len(measured.files), scorer, kept)
     sizes = np.bincount(people, minlength=len(measured.names)).astype(np.int64)

@@ -17,6 +17,7 @@ from matplotlib.ticker import NullLocator
 from sayso.evaluation.discard import Discard
 from sayso.evaluation.evaluate import ScorerResult
 from sayso.evaluation.groups import GroupRates, Groups
+from sayso.evaluation.verification import Verification
 from sayso.evaluation.wording import shown
 
 #: Colours that stand for CSS variables in the drawing; see the style of the report.
@@ -52,10 +53,10 @@ _SETTINGS: dict[Any, Any] = {
 }
 
 
-def distributions(result: ScorerResult) -> str:
+def distributions(verification: Verification, scorer: str) -> str:
     """Draw how genuine and impostor scores are distributed."""
-    found = result.verification.distribution
-    with _figure("scores-" + _slug(result.scorer), (6.4, 3.4)) as (figure, drawn):
+    found = verification.distribution
+    with _figure("scores-" + _slug(scorer), (6.4, 3.4)) as (figure, drawn):
         axes = figure.subplots()
         for shares, name, colour in (
             (found.impostor, "impostor pairs (two people)", _SERIES[1]),
@@ -63,7 +64,7 @@ def distributions(result: ScorerResult) -> str:
         ):
             axes.stairs(shares, found.edges, fill=True, color=colour, alpha=0.35)
             axes.stairs(shares, found.edges, color=colour, label=name, linewidth=1.4)
-        for number, point in enumerate(p for p in result.verification.points if p.threshold):
+        for number, point in enumerate(p for p in verification.points if p.threshold):
             axes.axvline(
                 float(point.threshold or 0),
                 color=_INK,
@@ -71,7 +72,7 @@ def distributions(result: ScorerResult) -> str:
                 linestyle=_STYLES[1 + number % 3],
                 label=f"threshold for FMR {point.false_match_rate:g}",
             )
-        axes.set(xlabel=f"score ({shown(result.scorer)})", ylabel="share of pairs")
+        axes.set(xlabel=f"score ({shown(scorer)})", ylabel="share of pairs")
         axes.set_yticks([])
         figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     return drawn.svg
@@ -79,11 +80,12 @@ def distributions(result: ScorerResult) -> str:
 
 def det(results: Sequence[ScorerResult]) -> str:
     """Draw FNMR against FMR with its band, for every scorer."""
+    verified = [(each.scorer, each.verification.det) for each in results if each.verification]
     with _figure("det", (6.4, 4.2)) as (figure, drawn):
         axes = figure.subplots()
         least = 1.0
-        for number, result in enumerate(results):
-            found, colour = result.verification.det, _SERIES[number % len(_SERIES)]
+        for number, (scorer, found) in enumerate(verified):
+            colour = _SERIES[number % len(_SERIES)]
             seen = found.fnmr > 0
             bounded = seen & np.isfinite(found.high)
             axes.fill_between(
@@ -99,7 +101,7 @@ def det(results: Sequence[ScorerResult]) -> str:
                 found.fnmr[seen],
                 _STYLES[number % 4],
                 color=colour,
-                label=shown(result.scorer),
+                label=shown(scorer),
             )
             least = min([least, *found.fnmr[seen], *found.low[bounded & (found.low > 0)]])
         axes.set(
@@ -110,7 +112,7 @@ def det(results: Sequence[ScorerResult]) -> str:
             ylim=(max(least / 1.5, 1e-4), 1),
         )
         _percent_ticks(axes)
-        if len(results) > 1:
+        if len(verified) > 1:
             axes.legend(loc="upper right")
     return drawn.svg
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from sayso.evaluation import plots, wording
 from sayso.evaluation.evaluate import Evaluation
+from sayso.evaluation.promises import EXPECTED, SIMILARITY, Promise
 from sayso.evaluation.resampling import Estimate
 from sayso.evaluation.suspects import SHOWN
 
@@ -29,6 +30,8 @@ def render(evaluation: Evaluation) -> str:
         summary=[_kept_together(each) for each in wording.summary(evaluation)],
         most_failures=MOST_FAILURES,
         most_suspects=SHOWN,
+        similarity=SIMILARITY,
+        default_expected=EXPECTED,
     )
 
 
@@ -47,6 +50,10 @@ def _environment() -> jinja2.Environment:
         "one_in": wording.one_in,
         "times": wording.times,
         "score": wording.score,
+        "expected": wording.expected,
+        "promised": wording.promised,
+        "seen_by_promised": _ratio,
+        "verdict": wording.verdict,
         "number": "{:,}".format,
         "general": "{:g}".format,
     }
@@ -70,7 +77,16 @@ def _kept_together(text: str) -> str:
 
 def _interval(found: Estimate | None) -> str:
     """Return a rate with its interval, between which alone a line may break."""
-    text = wording.with_interval(found).replace(" ", "\N{NO-BREAK SPACE}")
+    return _broken_once(wording.with_interval(found))
+
+
+def _ratio(promise: Promise) -> str:
+    """Return seen by promised with its interval, between which alone a line may break."""
+    return _broken_once(wording.seen_by_promised(promise))
+
+
+def _broken_once(text: str) -> str:
+    text = text.replace(" ", "\N{NO-BREAK SPACE}")
     return text.replace("\N{NO-BREAK SPACE}(", " (")
 
 

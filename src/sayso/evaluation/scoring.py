@@ -7,30 +7,88 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sayso.evidence import calibration
+from sayso.evidence.calibration import Calibration
+from sayso.evidence.normalisation import Normaliser
+
 
 class Scorer(Protocol):
-    """Scores templates against each other, the same either way round: higher is more alike."""
+    """Scores templates against each other, the same either way round: higher is more alike.
+
+    Templates are prepared once and compared often.
+    """
 
     @property
     def name(self) -> str:
         """What the report calls it."""
         ...
 
+    @property
+    def calibration(self) -> Calibration | None:
+        """The false-match rates that are claimed of these scores, if any are."""
+        ...
+
+    def prepare(self, templates: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32 (n, p), what ``scores`` compares, of unit-length rows float32 (n, d)."""
+        ...
+
     def scores(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return float32 (n, m) for unit-length rows ``a`` float32 (n, d), ``b`` (m, d)."""
+        """Return float32 (n, m) for prepared rows ``a`` float32 (n, p), ``b`` (m, p)."""
         ...
 
 
 class RawCosine:
-    """The cosine of the angle between two templates, -1 to 1."""
+    """The cosine of the angle between two templates, -1 to 1; nothing is claimed of its own."""
 
     name = "raw cosine"
+
+    def __init__(self, calibration: Calibration | None = None) -> None:
+        self.calibration = calibration
+
+    def prepare(self, templates: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the templates as they are."""
+        return templates
 
     def scores(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return float32 (n, m), the cosines of rows of unit length."""
         return np.asarray(a @ b.T, np.float32)
 
 
-def scorers_for(model: str) -> tuple[Scorer, ...]:  # noqa: ARG001 - no model has another one yet
-    """Return the ways to score templates of a model: first the one that is evaluated by itself."""
-    return (RawCosine(),)
+class Normalised:
+    """Normalised scores, which are what searches stand on; see ``evidence.normalisation``."""
+
+    name = "normalised"
+
+    def __init__(self, normaliser: Normaliser, calibration: Calibration | None = None) -> None:
+        self.calibration = calibration
+        self._normaliser = normaliser
+
+    def prepare(self, templates: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32 (n, d + 1): the whitened templates, and the offset of each as a column."""
+        whitened = self._normaliser.whitened(templates)
+        offsets = self._normaliser.offsets(whitened)[:, None]
+        return np.concatenate([whitened, offsets.astype(np.float32)], axis=1)
+
+    def scores(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32 (n, m), the normalised scores of prepared rows."""
+        scores = a[:, :-1] @ b[:, :-1].T
+        scores -= a[:, -1:]
+        scores -= b[:, -1]
+        return np.asarray(scores, np.float32)
+
+
+def scorers_for(model: str) -> tuple[Scorer, ...]:
+    """Return the ways to score templates of a model: first the one that is evaluated by itself.
+
+    That is the one which searches stand on. Raises CalibrationError where the calibration that
+    ships cannot be read.
+    """
+    shipped = calibration.default()
+    return scorers_of(shipped if shipped.model == model else None)
+
+
+def scorers_of(found: Calibration | None) -> tuple[Scorer, ...]:
+    """Return the same for templates of the model of a calibration; None where it has none."""
+    if found is None or found.normaliser is None:
+        return (RawCosine(found),)
+    return (Normalised(found.normaliser, found), RawCosine())

@@ -22,7 +22,8 @@ _BLOCK = 256
 class Searches:
     """What searches returned: per mated one the score of the mate where it came first, else -inf.
 
-    Lists of arrays, one for each split: persons int64 and scores float32; ``rows`` of strangers.
+    Lists of arrays, one for each split: persons int64 and scores float32; ``rows`` of strangers,
+    ``enrolled`` persons of the gallery, and ``close``, which scores strangers had with them.
     """
 
     mated_person: list[NDArray[np.int64]] = field(default_factory=list)
@@ -30,6 +31,21 @@ class Searches:
     stranger: list[NDArray[np.int64]] = field(default_factory=list)
     top: list[NDArray[np.float32]] = field(default_factory=list)
     rows: list[NDArray[np.int64]] = field(default_factory=list)
+    enrolled: list[NDArray[np.int64]] = field(default_factory=list)
+    close: list[Close] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Scores of strangers with enrolled people, float32 (m,), that reach a floor.
+
+    ``search`` int32 (m,) numbers the searches for strangers; ``place`` int32 (m,) is where the
+    enrolled person stands in the gallery.
+    """
+
+    search: NDArray[np.int32]
+    place: NDArray[np.int32]
+    scores: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +110,35 @@ def split_people(
 
 def search(
     measured: Measured,
+    prepared: NDArray[np.float32],
     split: Split,
     scorer: Scorer,
     sizes: Sequence[int],
+    floors: Sequence[float],
     searches: Sequence[Searches],
+    scale: float = 1.0,
 ) -> None:
-    """Search with all probes; the gallery of each size is the first so many of the largest."""
+    """Search with all probes; the gallery of each size is the first so many of the largest.
+
+    ``prepared`` float32 (n, p) are all templates as the scorer takes them. ``floors`` has for each
+    size the lowest score of a stranger that is noted as close. ``scale`` is what scores are
+    multiplied by, for a gallery of fused templates.
+    """
     rows = np.concatenate([split.probes, split.strangers])
+    gallery = scorer.prepare(split.gallery)
     top = np.empty((len(sizes), len(rows)), np.float32)
     mate = np.empty(len(split.probes), np.float32)
+    count = len(split.probes)
+    lowest = _lowest_floors(sizes, floors)
+    close: list[Close] = []
     for start in range(0, len(rows), _BLOCK):
-        block = scorer.scores(measured.templates[rows[start : start + _BLOCK]], split.gallery)
-        mated = np.arange(start, min(start + len(block), len(split.probes)))
+        block = scorer.scores(prepared[rows[start : start + _BLOCK]], gallery) * np.float32(scale)
+        mated = np.arange(start, min(start + len(block), count))
         mate[mated] = block[mated - start, split.place[mated]]
         for number, size in enumerate(sizes):
             top[number, start : start + len(block)] = block[:, :size].max(axis=1)
-    count = len(split.probes)
-    for size, best, found in zip(sizes, top, searches, strict=True):
+        close.append(_close(block, max(count - start, 0), start - count, lowest))
+    for size, least, best, found in zip(sizes, floors, top, searches, strict=True):
         here = np.flatnonzero(split.place < size)
         first = np.where(mate[here] >= best[:count][here], mate[here], -np.inf)
         found.mated_person.append(split.enrolled[split.place[here]])
@@ -118,3 +146,32 @@ def search(
         found.stranger.append(measured.people[split.strangers])
         found.top.append(best[count:])
         found.rows.append(split.strangers)
+        found.enrolled.append(split.enrolled[:size])
+        found.close.append(_within(close, size, least))
+
+
+def _lowest_floors(sizes: Sequence[int], floors: Sequence[float]) -> NDArray[np.float64]:
+    """Return float64 (largest,): the lowest floor of all sizes that a place is in."""
+    lowest = np.full(max(sizes), np.inf)
+    for size, least in zip(sizes, floors, strict=True):
+        lowest[:size] = np.minimum(lowest[:size], least)
+    return lowest
+
+
+def _close(
+    block: NDArray[np.float32], begin: int, first: int, lowest: NDArray[np.float64]
+) -> Close:
+    """Return what is close in the rows of a block from ``begin`` on; row 0 is search ``first``."""
+    rows, place = np.nonzero(block[begin:] >= lowest)
+    rows += begin
+    return Close((rows + first).astype(np.int32), place.astype(np.int32), block[rows, place])
+
+
+def _within(close: Sequence[Close], size: int, least: float) -> Close:
+    """Return what is close enough, of the first so many of the gallery."""
+    kept = [(each, (each.place < size) & (each.scores >= least)) for each in close]
+    return Close(
+        np.concatenate([each.search[mask] for each, mask in kept]),
+        np.concatenate([each.place[mask] for each, mask in kept]),
+        np.concatenate([each.scores[mask] for each, mask in kept]),
+    )

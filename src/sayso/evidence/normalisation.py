@@ -5,14 +5,14 @@ together in a recogniser's space, so their strangers score higher. Here a score 
 
     cosine(a', b') - h(a) - h(b)
 
-where a' is template a less the mean of many people's, made unit again, and h says how high
-strangers score with a template, learned from what a background of other people scored: a quadratic
-function of the template. It asks for nobody's group and infers none, and it ships a mean and
-coefficients, no template of anybody. The idea is adaptive symmetric score normalisation (Matejka et
-al., "Analysis of Score Normalization in Multilingual Speaker Recognition", Interspeech 2017); that
-h is predicted from the template, and that only the centre is shifted, keeps it from needing people.
-No model's scores are normalised yet: the coefficients that ``benchmarks.normalisation`` fits lose
-a little on Labeled Faces in the Wild.
+where a' is template a less the mean of many people's, with the directions weakened in which
+pictures of one person differ most, and made unit again (within-class covariance normalisation,
+Hatch, Kajarekar and Stolcke, Interspeech 2006); and h says how high strangers score with a
+template, learned from what a background of other people scored: a quadratic function of a'. It asks
+for nobody's group and infers none, and it ships a mean and coefficients, no template of anybody.
+The idea is adaptive symmetric score normalisation (Matejka et al., "Analysis of Score Normalization
+in Multilingual Speaker Recognition", Interspeech 2017); that h is predicted from the template, and
+that only the centre is shifted, keeps it from needing people.
 
 As a difference of an inner product and two numbers it is searched like a cosine: see ``gallery``.
 """
@@ -20,8 +20,10 @@ As a difference of an inner product and two numbers it is searched like a cosine
 from __future__ import annotations
 
 import base64
+import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,7 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
+KIND = "whitened cosine less quadratic offsets"
 #: Offsets are held within this, on either side: beyond it a template is unlike any that was seen.
 LARGEST_OFFSET = 0.5
 #: How much longer vectors are than unit length before they are scaled to it; see ``gallery``.
@@ -37,15 +40,17 @@ _GALLERY = float(np.sqrt(1 + LARGEST_OFFSET**2))
 _PROBE = float(np.sqrt(2.0))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Normaliser:
     """How scores of one model are normalised.
 
-    ``mean`` is float32 (d,), the mean template; ``constant``, ``linear`` float64 (d,) and
-    ``quadratic`` float64 (d, d), symmetric, give the offset h of a centred template.
+    ``mean`` is float32 (d,), the mean template, and ``whitening`` float32 (d, d), symmetric and
+    invertible. ``constant``, ``linear`` float64 (d,) and ``quadratic`` float64 (d, d), symmetric,
+    give the offset h of a template as ``whitened``.
     """
 
     mean: Float32
+    whitening: Float32
     constant: float
     linear: Float64
     quadratic: Float64
@@ -60,25 +65,24 @@ class Normaliser:
         """Of the vectors that ``gallery`` and ``probes`` return."""
         return self.dimension + 2
 
-    def centred(self, templates: Float32) -> Float32:
-        """Return templates, float32 (n, d), less the mean and of unit length."""
-        moved = np.asarray(templates, np.float32) - self.mean
+    def whitened(self, templates: Float32) -> Float32:
+        """Return templates, float32 (n, d), less the mean, whitened, and of unit length."""
+        # In float64, so that what one template becomes does not hang on who is beside it.
+        moved = np.asarray(templates, np.float64) - self.mean.astype(np.float64)
+        moved = moved @ self.whitening.astype(np.float64)
         lengths = np.sqrt(np.vecdot(moved, moved))[:, None]
         return np.asarray(moved / np.maximum(lengths, 1e-12), np.float32)
 
-    def offsets(self, centred: Float32) -> Float64:
-        """Return h, float64 (n,), of centred templates, float32 (n, d).
-
-        One template after the other, so that nobody's depends on who is beside them.
-        """
-        values = np.asarray(centred, np.float64)
-        squared = np.array([row @ self.quadratic @ row for row in values], np.float64)
-        found = self.constant + np.vecdot(values, self.linear[None]) + squared.reshape(-1)
+    def offsets(self, whitened: Float32) -> Float64:
+        """Return h, float64 (n,), of whitened templates, float32 (n, d)."""
+        values = np.asarray(whitened, np.float64)
+        squared = np.vecdot(values @ self.quadratic, values)
+        found = self.constant + np.vecdot(values, self.linear[None]) + squared
         return np.asarray(np.clip(found, -LARGEST_OFFSET, LARGEST_OFFSET), np.float64)
 
     def scores(self, a: Float32, b: Float32) -> Float32:
         """Return the normalised scores, float32 (n, m), of templates (n, d) with others (m, d)."""
-        first, second = self.centred(a), self.centred(b)
+        first, second = self.whitened(a), self.whitened(b)
         scores = first @ second.T
         scores -= self.offsets(first).astype(np.float32)[:, None]
         scores -= self.offsets(second).astype(np.float32)[None]
@@ -88,22 +92,22 @@ class Normaliser:
         """Return float32 (n, d + 2) of unit length, to search in for ``probes``.
 
         The product of such a row g and a probe p is, but for a factor, cosine(p', g') - h(g):
-        the centred template, its offset, and what makes all of them equally long.
+        the whitened template, its offset, and what makes all of them equally long.
         """
-        centred = self.centred(templates)
-        offsets = self.offsets(centred)[:, None]
+        whitened = self.whitened(templates)
+        offsets = self.offsets(whitened)[:, None]
         padding = np.sqrt(np.maximum(LARGEST_OFFSET**2 - offsets**2, 0))
         return np.asarray(
-            np.concatenate([centred, offsets, padding], axis=1) / _GALLERY, np.float32
+            np.concatenate([whitened, offsets, padding], axis=1) / _GALLERY, np.float32
         )
 
     def probes(self, templates: Float32) -> tuple[Float32, Float32]:
         """Return float32 (n, d + 2) to search with, and what to take off their scores, (n,)."""
-        centred = self.centred(templates)
-        count = len(centred)
+        whitened = self.whitened(templates)
+        count = len(whitened)
         ends = np.tile(np.array([[-1.0, 0.0]], np.float32), (count, 1))
-        vectors = np.concatenate([centred, ends], axis=1) / np.float32(_PROBE)
-        return np.asarray(vectors, np.float32), self.offsets(centred).astype(np.float32)
+        vectors = np.concatenate([whitened, ends], axis=1) / np.float32(_PROBE)
+        return np.asarray(vectors, np.float32), self.offsets(whitened).astype(np.float32)
 
     @staticmethod
     def unscaled(products: Float32) -> Float32:
@@ -113,23 +117,30 @@ class Normaliser:
     def templates(self, gallery: Float32) -> Float32:
         """Return the templates, float32 (n, d), that rows of ``gallery`` were made of.
 
-        Up to rounding: a template is its centred form times a length, plus the mean, and has unit
-        length itself.
+        Up to rounding: a template is its whitened form, unwhitened, times a length, plus the mean,
+        and has unit length itself.
         """
-        centred = np.asarray(gallery[:, : self.dimension], np.float64) * _GALLERY
+        whitened = np.asarray(gallery[:, : self.dimension], np.float64) * _GALLERY
+        direction = whitened @ self._unwhitening
         mean = self.mean.astype(np.float64)
-        along = centred @ mean
-        lengths = np.sqrt(np.maximum(along**2 + 1 - mean @ mean, 0)) - along
-        found = centred * lengths[:, None] + mean
+        squared, along = np.vecdot(direction, direction), direction @ mean
+        root = np.sqrt(np.maximum(along**2 + squared * (1 - mean @ mean), 0))
+        lengths = (root - along) / np.maximum(squared, 1e-24)
+        found = direction * lengths[:, None] + mean
         return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
+
+    @cached_property
+    def _unwhitening(self) -> Float64:
+        return np.asarray(np.linalg.inv(self.whitening.astype(np.float64)), np.float64)
 
 
 def to_document(normaliser: Normaliser) -> dict[str, Any]:
     """Return what ``from_document`` reads: numbers that describe no person."""
     upper = np.triu_indices(normaliser.dimension)
     return {
-        "kind": "centred cosine less quadratic offsets",
+        "kind": KIND,
         "mean": _packed(normaliser.mean),
+        "whitening_upper": _packed(normaliser.whitening[upper]),
         "constant": normaliser.constant,
         "linear": _packed(normaliser.linear),
         "quadratic_upper": _packed(normaliser.quadratic[upper]),
@@ -137,16 +148,41 @@ def to_document(normaliser: Normaliser) -> dict[str, Any]:
 
 
 def from_document(document: Mapping[str, Any]) -> Normaliser:
-    """Return the normaliser of a document; raises ValueError for one that holds another kind."""
-    mean = _unpacked(document["mean"])
-    quadratic = np.zeros((len(mean), len(mean)), np.float64)
-    upper = np.triu_indices(len(mean))
-    quadratic[upper] = _unpacked(document["quadratic_upper"])
-    quadratic = quadratic + np.triu(quadratic, 1).T
-    linear = _unpacked(document["linear"]).astype(np.float64)
+    """Return the normaliser of a document; raises ValueError for one that is none of this kind."""
+    if document.get("kind") != KIND:
+        raise ValueError(f"the kind is {document.get('kind')!r}; it can only be {KIND!r}")
+    try:
+        mean, linear = _unpacked(document["mean"]), _unpacked(document["linear"])
+        whitening = _symmetric(_unpacked(document["whitening_upper"]), len(mean))
+        quadratic = _symmetric(_unpacked(document["quadratic_upper"]), len(mean))
+        constant = float(document["constant"])
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]} is missing") from None
+    except (TypeError, binascii.Error) as error:
+        raise ValueError(str(error)) from None
     if len(linear) != len(mean):
         raise ValueError(f"linear has {len(linear)} numbers; the mean has {len(mean)}")
-    return Normaliser(mean, float(document["constant"]), linear, quadratic)
+    every = (mean, whitening, linear, quadratic)
+    if not np.isfinite(constant) or not all(np.isfinite(each).all() for each in every):
+        raise ValueError("a number is not finite")
+    if np.linalg.cond(whitening) > _WORST_CONDITION:
+        raise ValueError("whitening cannot be inverted")
+    return Normaliser(
+        mean, whitening.astype(np.float32), constant, linear.astype(np.float64), quadratic
+    )
+
+
+#: Of a whitening: beyond it, templates would not come back from the gallery as they were.
+_WORST_CONDITION = 1e4
+
+
+def _symmetric(upper: Float32, size: int) -> Float64:
+    rows = np.triu_indices(size)
+    if len(upper) != len(rows[0]):
+        raise ValueError(f"half of a matrix has {len(upper)} numbers, not {len(rows[0])}")
+    found = np.zeros((size, size), np.float64)
+    found[rows] = upper
+    return np.asarray(found + np.triu(found, 1).T, np.float64)
 
 
 def _packed(values: NDArray[Any]) -> str:

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from sayso.errors import StoreUnavailable
+from sayso.evidence.calibration import COSINES, Scoring
 from sayso.gallery import coverage, faces, users
 from sayso.gallery.coverage import FOREVER, Windows
 from sayso.gallery.fusing import Fused
-from sayso.gallery.search import ExactSearch
+from sayso.gallery.scored import ScoredSearch
 from sayso.gallery.store import current_sequence, current_state
 from sayso.keyring.store import Keyring
 
 Keys = NDArray[np.int64]
 
-#: Face key, subject key and cosine of a match.
-Found = tuple[int, int, float]
+#: The score to be reached, of how many there are who could.
+Least = Callable[[int], float]
+
+
+class Found(NamedTuple):
+    """A match: the keys of the face and its subject, the score, and the cosine, for comparison."""
+
+    face: int
+    subject: int
+    score: float
+    cosine: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +55,18 @@ class Eligible:
 class CollectionCache:
     """The templates of one collection, row by row, with the keys of their faces and subjects.
 
-    ``keyring`` opens the templates; ``threads`` is how many cores a search may use, None for all.
-    Hold ``lock`` for whatever is done with it.
+    ``keyring`` opens the templates, and ``scoring`` says how they are scored; ``threads`` is how
+    many cores a search may use, None for all. Hold ``lock`` for whatever is done with it.
     """
 
     def __init__(
-        self, key: int, dimension: int, keyring: Keyring, threads: int | None = None
+        self,
+        key: int,
+        dimension: int,
+        keyring: Keyring,
+        *,
+        scoring: Scoring = COSINES,
+        threads: int | None = None,
     ) -> None:
         self.lock = threading.Lock()
         self._key = key
@@ -58,7 +75,8 @@ class CollectionCache:
         self._threads = threads
         self._epoch = ""
         self._sequence = 0
-        self._search = ExactSearch(dimension, threads=threads)
+        self._scoring = scoring
+        self._search = ScoredSearch(dimension, scoring.normaliser, threads=threads)
         self._faces: Keys = np.empty(0, np.int64)
         self._subjects: Keys = np.empty(0, np.int64)
         self._users: Keys = np.empty(0, np.int64)  # of each row, 0 for none
@@ -113,21 +131,21 @@ class CollectionCache:
 
     def template_at(self, row: int) -> NDArray[np.float32]:
         """Return the template of a row, float32 (d,)."""
-        return self._search.rows(np.array([row], np.int64)).reshape(-1)
+        return self._search.templates(np.array([row], np.int64)).reshape(-1)
 
     def templates_of(self, faces: Sequence[int]) -> NDArray[np.float32] | None:
         """Return the templates, float32 (n, d), of faces by their keys; None where one is gone."""
         places = {int(self._faces[row]): row for row in np.flatnonzero(np.isin(self._faces, faces))}
         if not places.keys() >= set(faces):
             return None
-        return self._search.rows(np.array([places[face] for face in faces], np.int64))
+        return self._search.templates(np.array([places[face] for face in faces], np.int64))
 
     def search_faces(
         self,
         probe: NDArray[np.float32],
         eligible: Eligible,
         top: int,
-        min_cosine: float,
+        least: Least,
         without: int | None = None,
     ) -> list[Found]:
         """Find the ``top`` faces most like a probe, float32 (d,), but for the row ``without``."""
@@ -139,11 +157,8 @@ class CollectionCache:
         if not available:
             return []
         scores, rows = self._search.search(probe[None], min(top, available), allowed)
-        return [
-            (int(self._faces[row]), int(self._subjects[row]), float(score))
-            for score, row in zip(scores[0], rows[0], strict=True)
-            if row >= 0 and score >= min_cosine
-        ]
+        good = (rows[0] >= 0) & (scores[0] >= least(available))
+        return self._found(probe, scores[0][good], rows[0][good])
 
     def fused(self, purpose: str, eligible: Eligible) -> Fused:
         """Return the fused templates of users who may be shown, of faces that may be."""
@@ -164,31 +179,37 @@ class CollectionCache:
             owners.astype(np.int64, copy=False),
             self._faces[rows],
             self._subjects[rows],
-            self._search.rows(rows),
+            self._search.templates(rows),
+            self._scoring.normaliser,
+            self._scoring.fused,
         )
         self._fused[purpose] = (eligible, made)
         return made
 
     def search(
-        self, probes: NDArray[np.float32], eligible: Eligible, top: int, min_cosine: float
+        self, probes: NDArray[np.float32], eligible: Eligible, top: int, least: Least
     ) -> list[list[Found]]:
         """Find for each probe the best face of each of the ``top`` most similar subjects."""
         wanted = min(top, eligible.population)
         if not wanted:
             return [[] for _ in probes]
-        available = int(np.count_nonzero(eligible.rows))
+        available, limit = eligible.templates, least(eligible.templates)
         # A subject may have several faces among the best rows: ask for more until there are enough.
         k = wanted
         while True:
             scores, rows = self._search.search(probes, k, eligible.rows)
-            found = [self._reduce(*ranked, min_cosine) for ranked in zip(scores, rows, strict=True)]
+            best = [self._best(*ranked, limit) for ranked in zip(scores, rows, strict=True)]
             short = any(
-                len(hits) < wanted and last >= min_cosine
-                for hits, last in zip(found, scores[:, -1], strict=True)
+                len(places) < wanted and last >= limit
+                for places, last in zip(best, scores[:, -1], strict=True)
             )
             if not short or k == available:
-                return [hits[:wanted] for hits in found]
+                break
             k = min(4 * k, available)
+        return [
+            self._found(probe, of_probe[places[:wanted]], found[places[:wanted]])
+            for probe, of_probe, found, places in zip(probes, scores, rows, best, strict=True)
+        ]
 
     def wipe(self) -> None:
         """Overwrite the templates in memory and start from nothing."""
@@ -197,24 +218,37 @@ class CollectionCache:
 
     def clear(self) -> None:
         """Start from nothing."""
-        self._search = ExactSearch(self._dimension, threads=self._threads)
+        self._search = ScoredSearch(
+            self._dimension, self._scoring.normaliser, threads=self._threads
+        )
         self._faces = self._subjects = self._users = np.empty(0, np.int64)
         self._user_subjects = {}
         self._purposes = {}
         self._wipe_fused()
         self._sequence = 0
 
-    def _reduce(
-        self, scores: NDArray[np.float32], rows: NDArray[np.int64], min_cosine: float
-    ) -> list[Found]:
-        best: dict[int, Found] = {}
-        for score, row in zip(scores.tolist(), rows.tolist(), strict=True):
-            if row < 0 or score < min_cosine:
+    def _best(
+        self, scores: NDArray[np.float32], rows: NDArray[np.int64], limit: float
+    ) -> list[int]:
+        """Return the places of the best face of each subject among ranked rows, above the limit."""
+        best: dict[int, int] = {}
+        for place, (score, row) in enumerate(zip(scores.tolist(), rows.tolist(), strict=True)):
+            if row < 0 or score < limit:
                 break
-            subject = int(self._subjects[row])
-            if subject not in best:
-                best[subject] = (int(self._faces[row]), subject, score)
+            best.setdefault(int(self._subjects[row]), place)
         return list(best.values())
+
+    def _found(
+        self, probe: NDArray[np.float32], scores: NDArray[np.float32], rows: NDArray[np.int64]
+    ) -> list[Found]:
+        """Put keys and cosines to rows that were found."""
+        if not len(rows):
+            return []
+        cosines = scores
+        if self._scoring.normaliser is not None:
+            cosines = np.vecdot(self._search.templates(rows), probe[None])
+        every = (self._faces[rows], self._subjects[rows], scores, cosines)
+        return [Found(*each) for each in zip(*(part.tolist() for part in every), strict=True)]
 
     def _add(self, connection: Connection) -> bool:
         new_faces, new_subjects = [self._faces], [self._subjects]

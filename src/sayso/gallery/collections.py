@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, insert, select, update
 
 from sayso.errors import CollectionExists, CollectionNotFound, ModelConflict
+from sayso.evidence.rule import FalseMatchRule
 from sayso.gallery import schema
 from sayso.gallery.names import check_collection
 from sayso.gallery.store import Change
@@ -26,6 +27,18 @@ class Pinned:
     model: str | None
     template_version: str | None
     dimension: int | None
+    rule: FalseMatchRule
+
+
+_PINNED = (
+    _TABLE.c.key,
+    _TABLE.c.name,
+    _TABLE.c.model,
+    _TABLE.c.template_version,
+    _TABLE.c.dimension,
+    _TABLE.c.max_expected_false_matches,
+    _TABLE.c.false_matches_per,
+)
 
 
 def create(change: Change, name: str) -> None:
@@ -40,25 +53,24 @@ def create(change: Change, name: str) -> None:
 def find(connection: Connection, name: str) -> Pinned:
     """Return the collection of that name; raises InvalidName or CollectionNotFound."""
     check_collection(name)
-    row = connection.execute(
-        select(
-            _TABLE.c.key,
-            _TABLE.c.name,
-            _TABLE.c.model,
-            _TABLE.c.template_version,
-            _TABLE.c.dimension,
-        ).where(_TABLE.c.name == name)
-    ).first()
+    row = connection.execute(select(*_PINNED).where(_TABLE.c.name == name)).first()
     if row is None:
         raise _not_found(name)
-    return Pinned(*row)
+    return _pinned(row)
 
 
 def by_key(connection: Connection, key: int) -> Pinned:
     """Return the collection of that key, which must be there."""
-    columns = (_TABLE.c.key, _TABLE.c.name, _TABLE.c.model)
-    rest = (_TABLE.c.template_version, _TABLE.c.dimension)
-    return Pinned(*connection.execute(select(*columns, *rest).where(_TABLE.c.key == key)).one())
+    return _pinned(connection.execute(select(*_PINNED).where(_TABLE.c.key == key)).one())
+
+
+def set_rule(change: Change, collection: Pinned, rule: FalseMatchRule) -> None:
+    """Say how many false matches may be expected of the collection's searches."""
+    change.connection.execute(
+        update(_TABLE)
+        .where(_TABLE.c.key == collection.key)
+        .values(max_expected_false_matches=rule.max_expected, false_matches_per=rule.per)
+    )
 
 
 def describe(connection: Connection, name: str) -> Collection:
@@ -126,12 +138,20 @@ def _described() -> Select[Any]:
         .select_from(faces)
         .where(faces.c.collection_key == _TABLE.c.key)
         .scalar_subquery(),
+        _TABLE.c.max_expected_false_matches,
+        _TABLE.c.false_matches_per,
     )
 
 
 def _collection(row: Any) -> Collection:
-    name, created, model, version, dimension, subjects, faces = row
-    return Collection(name, moment(created), model, version, dimension, subjects, faces)
+    name, created, model, version, dimension, subjects, faces, most, per = row
+    rule = FalseMatchRule(most, per)
+    return Collection(name, moment(created), model, version, dimension, subjects, faces, rule)
+
+
+def _pinned(row: Any) -> Pinned:
+    key, name, model, version, dimension, most, per = row
+    return Pinned(key, name, model, version, dimension, FalseMatchRule(most, per))
 
 
 def _not_found(name: str) -> CollectionNotFound:

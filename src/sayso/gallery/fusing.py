@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sayso.evidence.normalisation import Normaliser
+
 Keys = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class FusedFound:
-    """A user that a probe resembles: their key, their subject's, and the cosine.
+    """A user that a probe resembles: their key, their subject's, the score and the cosine.
 
     ``faces`` and ``subjects`` are the keys of what the fused template is made of, and of whose
     faces these are.
@@ -25,6 +27,7 @@ class FusedFound:
 
     user: int
     subject: int
+    score: float
     cosine: float
     faces: tuple[int, ...]
     subjects: tuple[int, ...]
@@ -36,7 +39,9 @@ class Fused:
     ``users`` and ``subjects`` are int64 (n,), one for each template: the user and whose it is.
     ``owners`` is int64 (f,), the place in these of each face that one is made of; ``faces`` and
     ``people`` int64 (f,) are the keys of those faces and of their subjects, and ``templates``
-    float32 (f, d) what is fused.
+    float32 (f, d) what is fused. ``normaliser`` makes the scores, which are cosines without one;
+    ``scale`` is what those of templates that are made of several faces are multiplied by, since
+    they score higher with strangers, too.
     """
 
     def __init__(
@@ -47,6 +52,8 @@ class Fused:
         faces: Keys,
         people: Keys,
         templates: NDArray[np.float32],
+        normaliser: Normaliser | None = None,
+        scale: float = 1.0,
     ) -> None:
         self._users, self._subjects = users, subjects
         self._owners, self._faces, self._people = owners, faces, people
@@ -54,6 +61,13 @@ class Fused:
         np.add.at(sums, owners, templates)
         lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
         self._templates = (sums / lengths).astype(np.float32)
+        self._normaliser = normaliser
+        counts = np.bincount(owners, minlength=len(users))
+        self._scale = scale
+        self._scales = np.where(counts > 1, scale, 1.0).astype(np.float32)
+        self._searched = self._templates
+        if normaliser is not None:
+            self._searched = normaliser.gallery(self._templates)
 
     def __len__(self) -> int:
         return len(self._users)
@@ -63,28 +77,54 @@ class Fused:
         row = np.flatnonzero(self._users == user)
         return self._templates[row[0]].copy() if row.size else None
 
+    def is_fused(self, user: int) -> bool:
+        """Whether the template of a user is made of several faces."""
+        return bool((self._scales[self._users == user] != 1).any())
+
     def search(
-        self, probe: NDArray[np.float32], top: int, min_cosine: float, without: int | None = None
+        self,
+        probe: NDArray[np.float32],
+        top: int,
+        least: float,
+        without: int | None = None,
+        *,
+        fused: bool = False,
     ) -> list[FusedFound]:
-        """Find the users most like a probe, float32 (d,), that are at least so similar."""
-        # One product after the other: what a user scores depends on nobody beside them.
-        scores = np.vecdot(self._templates, probe[None])
-        allowed = scores >= min_cosine
+        """Find the users most like a probe, float32 (d,), whose score is at least that.
+
+        ``fused`` says that the probe is made of several faces itself.
+        """
+        scores = self._scores(probe) * (self._scale if fused else 1)
+        allowed = scores >= least
         if without is not None:
             allowed &= self._users != without
         rows = np.flatnonzero(allowed)
         best = rows[np.argsort(-scores[rows], kind="stable")][:top]
-        return [self._found(int(row), float(scores[row])) for row in best]
+        cosines = np.vecdot(self._templates[best], probe[None])
+        return [
+            self._found(int(row), float(scores[row]), float(cosine))
+            for row, cosine in zip(best, cosines, strict=True)
+        ]
 
     def wipe(self) -> None:
         """Overwrite the templates."""
         self._templates.fill(0)
+        self._searched.fill(0)
 
-    def _found(self, row: int, cosine: float) -> FusedFound:
+    def _scores(self, probe: NDArray[np.float32]) -> NDArray[np.float32]:
+        # One product after the other: what a user scores depends on nobody beside them.
+        if self._normaliser is None:
+            return np.asarray(np.vecdot(self._searched, probe[None]) * self._scales, np.float32)
+        vectors, less = self._normaliser.probes(probe[None])
+        products = np.asarray(np.vecdot(self._searched, vectors), np.float32)
+        return (self._normaliser.unscaled(products) - less) * self._scales
+
+    def _found(self, row: int, score: float, cosine: float) -> FusedFound:
         made_of = self._owners == row
         return FusedFound(
             int(self._users[row]),
             int(self._subjects[row]),
+            score,
             cosine,
             tuple(self._faces[made_of].tolist()),
             tuple(np.unique(self._people[made_of]).tolist()),

@@ -20,8 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
+from sayso.evidence.calibration import COSINES, Scoring
 from sayso.gallery import collections, coverage, faces, schema, subjects, users
-from sayso.gallery.cache import CollectionCache, Eligible, Found
+from sayso.gallery.cache import CollectionCache, Eligible, Found, Least
+from sayso.gallery.collections import Pinned
 from sayso.gallery.store import Change, Store, current_state
 from sayso.gallery.users import Linked
 
@@ -31,7 +33,7 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A subject that a probe resembles, with the id and cosine of their most similar face.
+    """A subject that a probe resembles, with the id and scores of their most similar face.
 
     ``subject_id`` is by what the audit log knows them; the keys are the store's.
     """
@@ -39,6 +41,7 @@ class Hit:
     subject: str
     subject_id: str
     face_id: str
+    score: float
     cosine: float
     subject_key: int
     face_key: int
@@ -46,13 +49,14 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class UserHit:
-    """A user that a probe resembles, with the cosine of their fused template.
+    """A user that a probe resembles, with the scores of their fused template.
 
     ``faces`` and ``people`` are the store's keys of the faces that it is made of, and of whose
     these are.
     """
 
     user: Linked
+    score: float
     cosine: float
     faces: tuple[int, ...]
     people: tuple[int, ...]
@@ -77,11 +81,19 @@ class Matches:
 class Index:
     """The caches of a process, one for each collection that was searched; thread-safe.
 
-    ``threads`` is how many cores a search may use, None for all.
+    ``threads`` is how many cores a search may use, None for all. ``scoring_of`` tells how templates
+    of a model and version are scored.
     """
 
-    def __init__(self, store: Store, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        threads: int | None = None,
+        scoring_of: Callable[[str, str], Scoring] = lambda *_: COSINES,
+    ) -> None:
         self._threads = threads
+        self._scoring_of = scoring_of
         self._store = store
         self._lock = threading.Lock()
         self._state = self._refreshed = ("", 0)
@@ -94,16 +106,15 @@ class Index:
         *,
         purpose: str,
         top: int,
-        min_cosine: float,
+        least: Least,
     ) -> Matches:
-        """Find, for each probe (float32 (p, d)), up to ``top`` subjects at least so similar.
+        """Find, for each probe (float32 (p, d)), up to ``top`` subjects of a high enough score.
 
-        Only subjects whose consent covers the purpose when the answer is put together. Raises
-        CollectionNotFound, and ModelConflict for probes of another length than the templates.
+        ``least`` tells the score to be reached, of how many templates could reach it. Only subjects
+        whose consent covers the purpose when the answer is put together. Raises CollectionNotFound,
+        and ModelConflict for probes of another length than the templates.
         """
-        return self._settled(
-            lambda: self._search(collection, probes, purpose, top, min_cosine), purpose
-        )
+        return self._settled(lambda: self._search(collection, probes, purpose, top, least), purpose)
 
     def match_faces(
         self,
@@ -112,10 +123,10 @@ class Index:
         *,
         purpose: str,
         top: int,
-        min_cosine: float,
+        least: Least,
         without: int | None = None,
     ) -> Matches:
-        """Find up to ``top`` faces at least so similar to one probe, float32 (d,).
+        """Find up to ``top`` faces of a high enough score with one probe, float32 (d,).
 
         As ``match``, but a subject may be found by several faces; the face of the key ``without``
         is left out.
@@ -127,7 +138,7 @@ class Index:
                     return [[]], 0
                 cache, eligible = ready
                 row = None if without is None else cache.row_of(without)
-                found = cache.search_faces(probe, eligible, top, min_cosine, row)
+                found = cache.search_faces(probe, eligible, top, least, row)
                 left_out = row is not None and bool(eligible.rows[row])
                 return [found], eligible.templates - left_out
 
@@ -140,25 +151,29 @@ class Index:
         *,
         purpose: str,
         top: int,
-        min_cosine: float,
+        least: Least,
         without: int | None = None,
     ) -> UserMatches:
-        """Find up to ``top`` users whose fused template is at least so similar to one probe.
+        """Find up to ``top`` users whose fused template has a high enough score with one probe.
 
-        The user of the key ``without`` is left out.
+        ``least`` tells the score to be reached, of how many users could reach it. The user of the
+        key ``without`` is left out: the probe is theirs.
         """
         with self._ready(collection, probe[None], purpose) as ready:
             if ready is None:
                 return UserMatches((), 0)
             cache, eligible = ready
             fused = cache.fused(purpose, eligible)
-            found = fused.search(probe, top, min_cosine, without)
             population = len(fused) - (without is not None and fused.of(without) is not None)
+            several = without is not None and fused.is_fused(without)
+            found = fused.search(probe, top, least(population), without, fused=several)
         with self._store.read() as connection:
             keyring = self._store.keyring
             known = users.by_keys(connection, keyring.find, [f.user for f in found])
         hits = tuple(
-            UserHit(known[f.user], f.cosine, f.faces, f.subjects) for f in found if f.user in known
+            UserHit(known[f.user], f.score, f.cosine, f.faces, f.subjects)
+            for f in found
+            if f.user in known
         )
         return UserMatches(hits, population)
 
@@ -223,15 +238,15 @@ class Index:
         return Matches(hits, matches.templates)
 
     def most_alike(
-        self, collection: str, probes: NDArray[np.float32], min_cosine: float
+        self, collection: str, probes: NDArray[np.float32], least: float
     ) -> list[int | None]:
         """Return for each probe the key of the most similar subject, whatever they agreed to.
 
         For enrolment only, where it must not matter who may be shown. None where nobody is at
         least so similar.
         """
-        found, _ = self._search(collection, probes, None, 1, min_cosine)
-        return [hits[0][1] if hits else None for hits in found]
+        found, _ = self._search(collection, probes, None, 1, lambda _: least)
+        return [hits[0].subject if hits else None for hits in found]
 
     def refresh(self) -> None:
         """Apply every change to every cache now, not only before its next answer."""
@@ -275,15 +290,23 @@ class Index:
         self, connection: Connection, found: list[list[Found]], purpose: str, now: int
     ) -> tuple[tuple[Hit, ...], ...]:
         """Put names to what was found, leaving out whoever is gone or not covered."""
-        face_ids = faces.ids(connection, sorted({face for hits in found for face, _, _ in hits}))
-        keys = sorted({subject for hits in found for _, subject, _ in hits})
+        face_ids = faces.ids(connection, sorted({each.face for hits in found for each in hits}))
+        keys = sorted({each.subject for hits in found for each in hits})
         covered = coverage.covered(connection, keys, purpose, now)
         known = subjects.names(connection, self._store.keyring.find, sorted(covered))
         return tuple(
             tuple(
-                Hit(known[subject].name, known[subject].id, face_ids[face], cosine, subject, face)
-                for face, subject, cosine in of_probe
-                if face in face_ids and subject in known
+                Hit(
+                    subject=known[each.subject].name,
+                    subject_id=known[each.subject].id,
+                    face_id=face_ids[each.face],
+                    score=each.score,
+                    cosine=each.cosine,
+                    subject_key=each.subject,
+                    face_key=each.face,
+                )
+                for each in of_probe
+                if each.face in face_ids and each.subject in known
             )
             for of_probe in found
         )
@@ -294,7 +317,7 @@ class Index:
         probes: NDArray[np.float32],
         purpose: str | None,
         top: int,
-        min_cosine: float,
+        least: Least,
     ) -> tuple[list[list[Found]], int]:
         if not len(probes):
             with self._store.read() as connection:
@@ -304,7 +327,7 @@ class Index:
             if ready is None:
                 return [[] for _ in probes], 0  # nobody was ever enrolled
             cache, eligible = ready
-            return cache.search(probes, eligible, top, min_cosine), eligible.templates
+            return cache.search(probes, eligible, top, least), eligible.templates
 
     @contextlib.contextmanager
     def _ready(
@@ -322,7 +345,7 @@ class Index:
             return
         if probes is not None:
             collections.check_dimension(pinned, probes.shape[1])
-        cache = self._cache(pinned.key, pinned.dimension)
+        cache = self._cache(pinned, pinned.dimension)
         with cache.lock:
             # The connection comes after the lock: a cache must not meet an older state than it has.
             with self._store.read() as connection:
@@ -332,13 +355,18 @@ class Index:
             else:
                 yield cache, cache.eligible(purpose, self._store.now())
 
-    def _cache(self, key: int, dimension: int) -> CollectionCache:
+    def _cache(self, pinned: Pinned, dimension: int) -> CollectionCache:
         with self._lock:
-            if key not in self._caches:
-                self._caches[key] = CollectionCache(
-                    key, dimension, self._store.keyring, self._threads
+            if pinned.key not in self._caches:
+                made_by = (pinned.model or "", pinned.template_version or "")
+                self._caches[pinned.key] = CollectionCache(
+                    pinned.key,
+                    dimension,
+                    self._store.keyring,
+                    scoring=self._scoring_of(*made_by),
+                    threads=self._threads,
                 )
-            return self._caches[key]
+            return self._caches[pinned.key]
 
     def _wipe_deleted(self) -> None:
         """Drop the caches of collections that are no more; one small query when any change came.

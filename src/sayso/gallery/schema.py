@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 
 #: The migration that this code needs the store to be at.
-REVISION = "0003"
+REVISION = "0004"
 
 metadata = MetaData(
     naming_convention={
@@ -81,6 +81,9 @@ collections = Table(
     Column("template_version", String(255)),
     Column("dimension", Integer),
     Column("created", BigInteger, nullable=False),
+    # How many false matches may be expected of a search, and over what.
+    Column("max_expected_false_matches", Float, nullable=False, server_default="0.01"),
+    Column("false_matches_per", String(16), nullable=False, server_default="picture"),
     sqlite_autoincrement=True,
 )
 

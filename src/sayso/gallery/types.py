@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from sayso.errors import ConsentRequired
+from sayso.evidence.rule import FalseMatchRule
 from sayso.gallery.names import check_purposes, is_text
 
 #: Longest text of evidence, in characters; a longer document is named by an EvidenceFile.
@@ -110,7 +111,8 @@ class Collection:
     """A gallery: subjects, and templates of one model.
 
     ``model``, ``template_version`` and ``dimension`` are None until the first enrolment decides
-    them. ``subjects`` and ``faces`` are counts.
+    them. ``subjects`` and ``faces`` are counts. ``rule`` says how many false matches may be
+    expected of its searches.
     """
 
     name: str
@@ -120,6 +122,7 @@ class Collection:
     dimension: int | None
     subjects: int
     faces: int
+    rule: FalseMatchRule
 
 
 @dataclass(frozen=True, slots=True)

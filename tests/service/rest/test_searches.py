@@ -124,7 +124,7 @@ def test_users_are_made_found_and_deleted(club: Api) -> None:
     assert (nobody["face"], nobody["candidates"]) == (None, [])
     of_face = club("POST", f"/collections/club/faces/{two}/search-users", 200).json()
     assert of_face["candidates"][0]["user"]["status"] == "ACTIVE"
-    assert club("POST", f"{path}/ada/search-users", 200).json() == {"candidates": []}
+    assert club("POST", f"{path}/ada/search-users", 200).json()["candidates"] == []
     club.problem("user-not-found", "POST", f"{path}/bob/search-users")
     taken = club("DELETE", f"{path}/ada/faces", 200, params={"face": one}).json()
     assert (taken["faces"], taken["user"]["faces"]) == ([one], 1)
@@ -142,3 +142,44 @@ def test_a_user_takes_a_consent(club: Api) -> None:
     }
     found = club.problem("invalid-request", "POST", path, json=wrong)
     assert found["errors"][0]["pointer"] == "/consent"
+
+
+def test_the_rule_of_a_collection_holds_and_every_search_tells(club: Api) -> None:
+    first, _ = enrol(club, "ada", 0, 1)
+    club.post("/collections/club/users", {"user": "ada"}, 201)
+    club("PUT", "/collections/club/users/ada/faces", 200, json={"faces": [first]})
+    searches: list[tuple[str, dict[str, Any]]] = [
+        ("/collections/club/recognize", sent(picture("ada"))),
+        ("/collections/club/search", sent(picture("ada"))),
+        ("/collections/club/search-users", sent(picture("ada"))),
+        (f"/collections/club/faces/{first}/search", {}),
+        (f"/collections/club/faces/{first}/search-users", {}),
+        ("/collections/club/users/ada/search-users", {}),
+    ]
+
+    def told() -> list[dict[str, Any]]:
+        return [club("POST", path, 200, **more).json()["threshold"] for path, more in searches]
+
+    assert [each["similarity"] for each in told()] == [80] * len(searches)
+    assert [each["population"] for each in told()] == [2, 2, 1, 1, 1, 0]
+    path = "/collections/club/false-matches"
+    limit = {"max_expected_false_matches": 1e-9, "per": "face"}
+    found = club("PUT", path, 200, json=limit).json()
+    assert found == club.get("/collections/club")
+    assert (found["max_expected_false_matches"], found["false_matches_per"]) == (1e-9, "face")
+    for each in told():
+        # Of nobody who could be found, no false match is to be expected.
+        assert (each["similarity"] is None) == (each["population"] > 0)
+        assert (each["asked"], each["probes"], each["per"]) == (80, 1, "face")
+        assert each["max_expected_false_matches"] == 1e-9
+    for wrong in (0, -1, 2e6, "much"):
+        club.problem("invalid-request", "PUT", path, json={"max_expected_false_matches": wrong})
+    club.problem("access-denied", "PUT", path, json=limit, headers=club.key("search"))
+
+
+def test_a_collection_begins_with_the_rule_that_is_asked_for(club: Api) -> None:
+    asked = {"collection": "team", "max_expected_false_matches": 1, "false_matches_per": "face"}
+    made = club.post("/collections", asked, 201)
+    assert (made["max_expected_false_matches"], made["false_matches_per"]) == (1, "face")
+    plain = club.get("/collections/club")
+    assert (plain["max_expected_false_matches"], plain["false_matches_per"]) == (0.01, "picture")

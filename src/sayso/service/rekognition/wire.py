@@ -73,7 +73,8 @@ class RekognitionEndpoint:
 
     async def _answer(self, request: Request, request_id: str) -> Response:
         try:
-            return Response(await self._serve(request, request_id), media_type=AWS_JSON)
+            answer, headers = await self._serve(request, request_id)
+            return Response(answer, media_type=AWS_JSON, headers=headers)
         except Fault as fault:
             return _refusal(fault)
         except SaysoError as error:
@@ -82,7 +83,7 @@ class RekognitionEndpoint:
                 _log.error("%s in request %s", type(error).__name__, request_id)
             return _refusal(found)
 
-    async def _serve(self, request: Request, request_id: str) -> bytes:
+    async def _serve(self, request: Request, request_id: str) -> tuple[bytes, dict[str, str]]:
         operation = operation_of(request.headers.get("x-amz-target"))
         if operation is not None:
             request.scope["sayso.route"] = f"rekognition:{operation.name}"
@@ -110,7 +111,7 @@ class RekognitionEndpoint:
             )
             answer = await self._handlers[operation.name](context, asked)
             request.scope["sayso.faces"] = _faces(answer)
-            return serialise(operation.output_shape, answer)
+            return serialise(operation.output_shape, answer), context.headers
 
     async def _sign_in(
         self, request: Request, query: bytes, body: bytes

@@ -54,7 +54,8 @@ Similarity = Annotated[
         ge=0,
         le=100,
         allow_inf_nan=False,
-        description="How similar a match must be, 0 to 100. Lower than 80 names strangers.",
+        description="How similar a match must be, 0 to 100. The rule of the collection may ask for "
+        "more, never for less.",
     ),
 ]
 QualityQuery = Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from sayso import results
+from sayso.evidence.rule import Per
 from sayso.results import LeftReason, RecognizedFace
 from sayso.service.rest.values import Answer, significant
 from sayso.vision import types as vision
@@ -138,6 +139,33 @@ class LeftFace(Answer):
     def of(cls, found: results.LeftFace) -> LeftFace:
         """Return it as a document."""
         return cls(face=Face.of(found.face), reasons=list(found.reasons))
+
+
+class Threshold(Answer):
+    """What had to be reached to be found, by the caller's limit and the collection's rule."""
+
+    similarity: float | None = Field(
+        description="0 to 100. Null when it was not measured: no score is known to keep the rule "
+        "among so many, so nobody could be found."
+    )
+    asked: float = Field(description="The caller's own limit.")
+    population: int = Field(description="How many of the enrolled could have been found.")
+    probes: int = Field(description="How many faces were looked for together.")
+    max_expected_false_matches: float = Field(description="The collection's rule.")
+    per: Per = Field(description="What the rule holds for: all faces of a picture, or each face.")
+
+    @classmethod
+    def of(cls, found: results.Threshold) -> Threshold:
+        """Return it as a document."""
+        similarity = found.similarity
+        return cls(
+            similarity=None if similarity is None else round(similarity, 2),
+            asked=found.asked,
+            population=found.population,
+            probes=found.probes,
+            max_expected_false_matches=found.max_expected_false_matches,
+            per=found.per,
+        )
 
 
 class FaceCandidate(Answer):

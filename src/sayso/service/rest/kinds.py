@@ -313,6 +313,7 @@ _BY_ERROR: Final[dict[type[SaysoError], Kind]] = {
     errors.TooManyFaces: TOO_MANY_FACES,
     errors.ModelError: UNAVAILABLE,
     errors.KeyringError: UNAVAILABLE,
+    errors.CalibrationError: UNAVAILABLE,
     errors.StoreUnavailable: UNAVAILABLE,
     errors.GalleryError: REFUSED,
     errors.InvalidName: INVALID_NAME,

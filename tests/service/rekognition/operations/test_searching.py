@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from sayso.errors import AccessDenied, FaceNotFound, NoFaceFound, UserNotFound
+from sayso.results import FalseMatchRule
 from sayso.service.rekognition.faults import Fault
-from tests.gallery.synthetic import VERSION
-from tests.service.rekognition.conftest import Wire
+from sayso.service.rekognition.operations import searching
+from tests.gallery.synthetic import ANYBODY, VERSION
+from tests.service.rekognition.conftest import HANDLERS, Wire
 from tests.service.rekognition.drawn import Drawn, Studio
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -60,6 +63,9 @@ def test_most_faces_and_least_similarity_are_as_asked(
 ) -> None:
     picture = studio.draw(0)
     assert len(ids(by_image(club, picture, MaxFaces=2))) == 2
+    # The collection's rule stands, whatever is asked.
+    assert len(ids(by_image(club, picture, FaceMatchThreshold=0))) == 3
+    club.app.set_false_match_rule("club", ANYBODY)
     assert len(ids(by_image(club, picture, FaceMatchThreshold=0))) == 4
     stranger = studio.draw(5)
     assert by_image(club, stranger)["FaceMatches"] == []
@@ -96,6 +102,7 @@ def test_an_enrolled_face_finds_the_others_and_not_itself(
     found = club("SearchFaces", CollectionId="club", FaceId=first)
     assert found["SearchedFaceId"] == first
     assert sorted(ids(found)) == sorted(others)
+    club.app.set_false_match_rule("club", ANYBODY)
     everybody = club("SearchFaces", CollectionId="club", FaceId=first, FaceMatchThreshold=0)
     assert sorted(ids(everybody)) == sorted(others + crowd["bob"])
     one = club("SearchFaces", CollectionId="club", FaceId=first, MaxFaces=1)
@@ -135,6 +142,7 @@ def test_users_are_found_by_a_picture(
         ["SMALL_BOUNDING_BOX", "LOW_FACE_QUALITY"],
     ]
     assert found["UnsearchedFaces"][0]["FaceDetails"]["BoundingBox"]["Width"] == pytest.approx(0.25)
+    club.app.set_false_match_rule("club", ANYBODY)
     everybody = by_image(club, picture, "SearchUsersByImage", UserMatchThreshold=0)
     assert users(everybody) == ["ada", "bob"]
     one = by_image(club, picture, "SearchUsersByImage", UserMatchThreshold=0, MaxUsers=1)
@@ -162,6 +170,7 @@ def test_users_are_found_by_a_face_or_by_another_user(
     assert users(by_face) == ["ada"]
     assert by_face["SearchedFace"] == {"FaceId": people["ada"][0]}
     assert "SearchedUser" not in by_face
+    club.app.set_false_match_rule("club", ANYBODY)
     by_user = club("SearchUsers", CollectionId="club", UserId="ada", UserMatchThreshold=0)
     assert users(by_user) == ["bob"]
     assert by_user["SearchedUser"] == {"UserId": "ada"}
@@ -178,3 +187,33 @@ def test_either_a_face_or_a_user_is_searched_for(club: Wire, people: dict[str, l
         club("SearchUsers", CollectionId="club", UserId="zoe")
     with pytest.raises(FaceNotFound):
         club("SearchUsers", CollectionId="club", FaceId=NOBODY)
+
+
+# --- the collection's rule --------------------------------------------------------------------
+
+
+def test_every_search_tells_in_a_header_what_matches_had_to_reach(
+    club: Wire, studio: Studio, people: dict[str, list[str]]
+) -> None:
+    """The modelled answers have no room for it."""
+    face, picture = people["ada"][0], {"Bytes": studio.draw(0)}
+    searches: list[tuple[str, dict[str, Any]]] = [
+        ("SearchFaces", {"FaceId": face, "FaceMatchThreshold": 0}),
+        ("SearchFacesByImage", {"Image": picture, "FaceMatchThreshold": 0}),
+        ("SearchUsers", {"UserId": "ada", "UserMatchThreshold": 0}),
+        ("SearchUsersByImage", {"Image": picture, "UserMatchThreshold": 0}),
+    ]
+
+    def told(operation: str, request: dict[str, Any]) -> str:
+        async def run() -> str:
+            async with club.serving() as context:
+                await HANDLERS[operation](context, {"CollectionId": "club", **request})
+                return context.headers[searching.THRESHOLD]
+
+        return asyncio.run(run())
+
+    similarities = [float(told(*each)) for each in searches]
+    assert all(20 < each < 80 for each in similarities)
+    club.app.set_false_match_rule("club", FalseMatchRule(1e-9))
+    assert [told(*each) for each in searches] == ["not measured"] * 4
+    assert club("SearchFaces", CollectionId="club", FaceId=face)["FaceMatches"] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sayso.core import DEFAULT_SIMILARITY
+from sayso.results import Threshold
 from sayso.service.rekognition.answers import (
     Document,
     box,
@@ -18,6 +19,8 @@ from sayso.service.rekognition.faults import Fault
 from sayso.service.rekognition.pictures import least_quality, picture_of
 from sayso.service.rekognition.registry import Operation
 
+#: Header of an answer: the similarity that matches had to reach, by the collection's rule.
+THRESHOLD = "x-sayso-threshold"
 _FACES = 80
 _USERS = 50
 
@@ -33,9 +36,10 @@ async def search_faces(context: Context, request: Document) -> Document:
             top=request.get("MaxFaces", _FACES),
         ),
     )
+    _tell(context, found.threshold)
     return {
         "SearchedFaceId": request["FaceId"],
-        "FaceMatches": face_matches(found),
+        "FaceMatches": face_matches(found.candidates),
         "FaceModelVersion": model_version(context.app),
     }
 
@@ -54,6 +58,7 @@ async def search_faces_by_image(context: Context, request: Document) -> Document
             min_quality=least_quality(request),
         ),
     )
+    _tell(context, found.threshold)
     return {
         "SearchedFaceBoundingBox": box(found.face.box, (found.width, found.height)),
         "SearchedFaceConfidence": confidence(found.face.score),
@@ -77,11 +82,12 @@ async def search_users(context: Context, request: Document) -> Document:
             top=request.get("MaxUsers", _USERS),
         ),
     )
+    _tell(context, found.threshold)
     searched: Document = (
         {"SearchedUser": {"UserId": user}} if face is None else {"SearchedFace": {"FaceId": face}}
     )
     return {
-        "UserMatches": user_matches(found),
+        "UserMatches": user_matches(found.candidates),
         "FaceModelVersion": model_version(context.app),
         **searched,
     }
@@ -101,6 +107,7 @@ async def search_users_by_image(context: Context, request: Document) -> Document
             min_quality=least_quality(request),
         ),
     )
+    _tell(context, found.threshold)
     size = (found.width, found.height)
     answer: Document = {
         "UserMatches": user_matches(found.candidates),
@@ -110,6 +117,12 @@ async def search_users_by_image(context: Context, request: Document) -> Document
     if found.face is not None:
         answer["SearchedFace"] = {"FaceDetail": face_detail(found.face, size)}
     return answer
+
+
+def _tell(context: Context, threshold: Threshold) -> None:
+    """Tell what similarity had to be reached, which may be more than was asked for."""
+    similarity = threshold.similarity
+    context.headers[THRESHOLD] = "not measured" if similarity is None else f"{similarity:.2f}"
 
 
 OPERATIONS: dict[str, Operation] = {

@@ -11,6 +11,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from sayso import results
+from sayso.evidence.rule import FalseMatchRule, Per
 from sayso.service.rest import kinds
 from sayso.service.rest.asking import CollectionPath
 from sayso.service.rest.bodies import read_json, takes
@@ -37,6 +38,15 @@ TagKeys = Annotated[
 ]
 
 
+_RULE = FalseMatchRule()
+_MOST_EXPECTED = (
+    "Strangers that may be expected among the matches of a search, at most; it raises the caller's "
+    "limit where the collection is large, and never lowers it."
+)
+_PER = "What that holds for: all faces of a picture together, or each face."
+Expected = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+
+
 class Collection(Answer):
     """A collection, with counts of those whom the caller may know of."""
 
@@ -50,6 +60,8 @@ class Collection(Answer):
     )
     subjects: int = Field(description="How many.")
     faces: int = Field(description="How many.")
+    max_expected_false_matches: float = Field(description=_MOST_EXPECTED)
+    false_matches_per: Per = Field(description=_PER)
 
     @classmethod
     def of(cls, found: results.Collection) -> Collection:
@@ -61,6 +73,8 @@ class Collection(Answer):
             template_version=found.template_version,
             subjects=found.subjects,
             faces=found.faces,
+            max_expected_false_matches=found.rule.max_expected,
+            false_matches_per=found.rule.per,
         )
 
 
@@ -73,6 +87,23 @@ class NewCollection(Asked):
 
     collection: CollectionName = Field(description="Its name.")
     tags: TagMap | None = Field(default=None, description="Tags to begin with.")
+    max_expected_false_matches: Expected = Field(
+        default=_RULE.max_expected, description=_MOST_EXPECTED
+    )
+    false_matches_per: Per = Field(default=_RULE.per, description=_PER)
+
+    @property
+    def rule(self) -> FalseMatchRule | None:
+        """The rule for false matches; None where it is the one that collections have anyway."""
+        asked = FalseMatchRule(self.max_expected_false_matches, self.false_matches_per)
+        return None if asked == _RULE else asked
+
+
+class FalseMatches(Asked):
+    """How many false matches the searches of a collection may expect."""
+
+    max_expected_false_matches: Expected = Field(description=_MOST_EXPECTED)
+    per: Per = Field(default=_RULE.per, description=_PER)
 
 
 class DeletedCollection(Answer):
@@ -125,7 +156,9 @@ async def create_collection(call: Changing) -> Response:
     body = await read_json(call.request, NewCollection)
 
     def work() -> Done:
-        found = call.app.create_collection(body.asked.collection, tags=body.asked.tags)
+        found = call.app.create_collection(
+            body.asked.collection, tags=body.asked.tags, rule=body.asked.rule
+        )
         return Done(Collection.of(found), HTTPStatus.CREATED, location=f"{call.path}/{found.name}")
 
     return await call.change(work, body=body, collection=body.asked.collection)
@@ -151,6 +184,30 @@ async def delete_collection(
         return Done(DeletedCollection(collection=collection, erased_subjects=erased))
 
     return await call.change(work, collection=collection)
+
+
+@resource.operation(
+    "PUT",
+    "/collections/{collection}/false-matches",
+    "Limit the false matches of a collection",
+    answer=Collection,
+    takes=takes(FalseMatches),
+)
+async def set_false_matches(
+    call: Changing, collection: CollectionPath, if_match: IfMatch = None
+) -> Response:
+    """Say how many false matches may be expected of a search, from now on.
+
+    It takes the right to `admin`.
+    """
+    body = await read_json(call.request, FalseMatches)
+    rule = FalseMatchRule(body.asked.max_expected_false_matches, body.asked.per)
+
+    def work() -> Done:
+        require_match(if_match, lambda: Collection.of(call.app.collection(collection)))
+        return Done(Collection.of(call.app.set_false_match_rule(collection, rule)))
+
+    return await call.change(work, body=body, collection=collection)
 
 
 @resource.operation(

@@ -21,7 +21,14 @@ from sayso.service.rest.asking import (
     UserPath,
 )
 from sayso.service.rest.calls import Asking
-from sayso.service.rest.documents import Face, FaceCandidate, LeftFace, NamedFace, scores
+from sayso.service.rest.documents import (
+    Face,
+    FaceCandidate,
+    LeftFace,
+    NamedFace,
+    Threshold,
+    scores,
+)
 from sayso.service.rest.operations import OF_PICTURES, OF_SEARCHES, Resource
 from sayso.service.rest.pictures import OnePicture, read_picture, takes_pictures
 from sayso.service.rest.resources.users import User
@@ -41,6 +48,7 @@ class RecognisedPicture(Answer):
     width: int = Field(description="Of the upright picture, in pixels.")
     height: int
     faces: list[NamedFace]
+    threshold: Threshold
 
 
 class FaceSearch(Answer):
@@ -51,12 +59,14 @@ class FaceSearch(Answer):
     face: Face
     left: list[LeftFace] = Field(description="The other faces of the picture.")
     candidates: list[FaceCandidate] = Field(description="The most similar first.")
+    threshold: Threshold
 
 
 class FaceCandidates(Answer):
     """The enrolled faces that are like another."""
 
     candidates: list[FaceCandidate] = Field(description="The most similar first.")
+    threshold: Threshold
 
 
 class UserCandidate(Answer):
@@ -84,12 +94,14 @@ class UserSearch(Answer):
     face: Face | None = Field(description="Null where no face is good enough.")
     left: list[LeftFace] = Field(description="The other faces of the picture.")
     candidates: list[UserCandidate] = Field(description="The most similar first.")
+    threshold: Threshold
 
 
 class UserCandidates(Answer):
     """The users who are like a face, or like another user."""
 
     candidates: list[UserCandidate] = Field(description="The most similar first.")
+    threshold: Threshold
 
 
 @resource.operation(
@@ -110,6 +122,7 @@ async def recognize(
     """Find every face of a picture, and name those subjects whose consent covers the purpose.
 
     Each face is judged by itself, and each name carries its own expected number of false matches.
+    The collection's rule raises `min_similarity` where so many faces, or so many enrolled, need it.
     """
     body = await read_picture(call)
 
@@ -126,6 +139,7 @@ async def recognize(
             width=found.width,
             height=found.height,
             faces=[NamedFace.of_recognised(each) for each in found],
+            threshold=Threshold.of(found.threshold),
         )
         return answer, len(found)
 
@@ -171,6 +185,7 @@ async def search_faces_by_picture(
             face=Face.of(found.face),
             left=[LeftFace.of(each) for each in found.left],
             candidates=[FaceCandidate.of(each) for each in found.candidates],
+            threshold=Threshold.of(found.threshold),
         )
         return answer, 1 + len(found.left)
 
@@ -216,6 +231,7 @@ async def search_users_by_picture(
             face=None if found.face is None else Face.of(found.face),
             left=[LeftFace.of(each) for each in found.left],
             candidates=[UserCandidate.of(each) for each in found.candidates],
+            threshold=Threshold.of(found.threshold),
         )
         return answer, len(found.left) + (found.face is not None)
 
@@ -243,7 +259,11 @@ async def search_faces_by_face(
         found = call.app.search_face(
             collection, face, purpose=purpose, min_similarity=min_similarity, top=top
         )
-        return FaceCandidates(candidates=[FaceCandidate.of(each) for each in found]), 0
+        answer = FaceCandidates(
+            candidates=[FaceCandidate.of(each) for each in found],
+            threshold=Threshold.of(found.threshold),
+        )
+        return answer, 0
 
     return await call.find(work)
 
@@ -269,7 +289,11 @@ async def search_users_by_face(
         found = call.app.search_users(
             collection, face=face, purpose=purpose, min_similarity=min_similarity, top=top
         )
-        return UserCandidates(candidates=[UserCandidate.of(each) for each in found]), 0
+        answer = UserCandidates(
+            candidates=[UserCandidate.of(each) for each in found],
+            threshold=Threshold.of(found.threshold),
+        )
+        return answer, 0
 
     return await call.find(work)
 
@@ -295,6 +319,10 @@ async def search_users_by_user(
         found = call.app.search_users(
             collection, user=user, purpose=purpose, min_similarity=min_similarity, top=top
         )
-        return UserCandidates(candidates=[UserCandidate.of(each) for each in found]), 0
+        answer = UserCandidates(
+            candidates=[UserCandidate.of(each) for each in found],
+            threshold=Threshold.of(found.threshold),
+        )
+        return answer, 0
 
     return await call.find(work)

@@ -1,0 +1,259 @@
+"""The rule of a collection: how many strangers its searches may name, whoever asks and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sayso.core import Sayso
+from sayso.errors import AccessDenied, CalibrationError, CollectionNotFound
+from sayso.evidence.calibration import POINTS_PER_DECADE, default, dumps
+from sayso.results import Consent, FalseMatchRule, Threshold
+from tests.desk import PHOTOS, Desk, desk
+from tests.gallery.synthetic import CONSENT, PURPOSE, VERSION, near, templates
+from tests.service.rekognition.drawn import Drawn
+
+__all__ = ["desk"]
+
+#: Fewer strangers than any score is known to keep to.
+STRICT = FalseMatchRule(1e-9)
+
+#: Every way to search for the person 0, whose other picture is of the face ``face``.
+Search = Callable[[Desk, str, float], tuple[list[Any], Threshold]]
+
+
+def recognized(desk: Desk, _: str, similarity: float) -> tuple[list[Any], Threshold]:
+    picture = desk.studio.draw(Drawn(0, cosine=0.9))
+    found = desk.app.recognize("club", picture, purpose=PHOTOS, min_similarity=similarity)
+    return [each.candidate for each in found if each.candidate], found.threshold
+
+
+def by_templates(desk: Desk, _: str, similarity: float) -> tuple[list[Any], Threshold]:
+    rows = near(templates(20, seed=3)[[0]], 0.9, 400)
+    found = desk.app.recognize_templates("club", rows, purpose=PHOTOS, min_similarity=similarity)
+    return list(found[0]), found.threshold
+
+
+def by_picture(desk: Desk, _: str, similarity: float) -> tuple[list[Any], Threshold]:
+    picture = desk.studio.draw(Drawn(0, cosine=0.9))
+    found = desk.app.search_picture("club", picture, purpose=PHOTOS, min_similarity=similarity)
+    return list(found.candidates), found.threshold
+
+
+def by_face(desk: Desk, face: str, similarity: float) -> tuple[list[Any], Threshold]:
+    found = desk.app.search_face("club", face, purpose=PHOTOS, min_similarity=similarity)
+    return list(found), found.threshold
+
+
+def users_by_picture(desk: Desk, _: str, similarity: float) -> tuple[list[Any], Threshold]:
+    picture = desk.studio.draw(Drawn(0, cosine=0.9))
+    found = desk.app.search_users_by_picture(
+        "club", picture, purpose=PHOTOS, min_similarity=similarity
+    )
+    return list(found.candidates), found.threshold
+
+
+def users_by_face(desk: Desk, face: str, similarity: float) -> tuple[list[Any], Threshold]:
+    found = desk.app.search_users("club", face=face, purpose=PHOTOS, min_similarity=similarity)
+    return list(found), found.threshold
+
+
+EVERY_WAY = [recognized, by_templates, by_picture, by_face, users_by_picture, users_by_face]
+
+
+@pytest.fixture
+def face(desk: Desk) -> str:
+    """A face of Ada, who has another one, which is a user's; and somebody else."""
+    other = desk.enrol("ada", 0)
+    desk.enrol("ben", 1)
+    desk.app.create_user("club", "ada")
+    desk.app.associate_faces("club", "ada", [other])
+    return desk.enrol("ada", 0)
+
+
+@pytest.mark.parametrize("search", EVERY_WAY)
+def test_the_rule_holds_for_every_way_to_search(desk: Desk, face: str, search: Search) -> None:
+    found, told = search(desk, face, 80)
+    assert found
+    assert (told.similarity, told.measured, told.raised) == (80, True, False)
+    assert all(each.expected_false_matches <= 0.01 for each in found)
+    desk.app.set_false_match_rule("club", STRICT)
+    found, told = search(desk, face, 80)
+    assert found == []
+    assert (told.similarity, told.measured, told.raised) == (None, False, True)
+    assert (told.max_expected_false_matches, told.per, told.asked) == (1e-9, "picture", 80)
+
+
+@pytest.mark.parametrize("search", EVERY_WAY)
+def test_the_rule_raises_what_is_asked_and_never_lowers_it(
+    desk: Desk, face: str, search: Search
+) -> None:
+    desk.app.set_false_match_rule("club", FalseMatchRule(1e-3))
+    found, told = search(desk, face, 0)
+    assert told.similarity is not None
+    assert told.similarity > 20
+    assert all(each.similarity >= told.similarity for each in found)
+    desk.app.set_false_match_rule("club", FalseMatchRule(1e6))
+    _, told = search(desk, face, 95)
+    assert (told.similarity, told.raised) == (95, False)
+
+
+def test_faces_of_a_picture_count_together_unless_each_is_to_count_by_itself(desk: Desk) -> None:
+    desk.enrol("ada", 0)
+    alone, crowd = desk.studio.draw(0), desk.studio.draw(*range(8))
+
+    def told(picture: bytes) -> Threshold:
+        return desk.app.recognize("club", picture, purpose=PHOTOS, min_similarity=0).threshold
+
+    one, eight = told(alone), told(crowd)
+    assert (one.probes, eight.probes, one.population) == (1, 8, 1)
+    assert one.similarity is not None
+    assert eight.similarity is not None
+    # An eighth of the rate: log10(8) steps of it.
+    assert eight.similarity - one.similarity == pytest.approx(
+        POINTS_PER_DECADE * np.log10(8), abs=0.1
+    )
+    desk.app.set_false_match_rule("club", FalseMatchRule(0.01, "face"))
+    assert told(crowd).similarity == pytest.approx(one.similarity)
+    assert (told(crowd).probes, told(crowd).per) == (8, "face")
+
+
+def test_only_those_count_who_could_be_shown(desk: Desk) -> None:
+    desk.enrol("ada", 0)
+    before = desk.app.recognize("club", desk.studio.draw(0), purpose=PHOTOS, min_similarity=0)
+    for person in range(1, 9):
+        desk.enrol(f"p{person}", person, "door")
+    after = desk.app.recognize("club", desk.studio.draw(0), purpose=PHOTOS, min_similarity=0)
+    assert after.threshold == before.threshold
+
+
+def test_a_growing_gallery_asks_for_more(tmp_path: Path) -> None:
+    with Sayso(tmp_path) as app:
+        app.create_collection("club", rule=FalseMatchRule(1e-3))
+        thresholds = []
+        for count in (1, 10, 100):
+            app.enroll_templates(
+                "club",
+                subjects=[f"s{count}-{row}" for row in range(count)],
+                templates=templates(count, seed=count),
+                consent=CONSENT,
+                version=VERSION,
+            )
+            found = app.recognize_templates(
+                "club", templates(1), purpose=PURPOSE, min_similarity=0, version=VERSION
+            )
+            thresholds.append(found.threshold)
+        assert [each.population for each in thresholds] == [1, 11, 111]
+        similarities = [each.similarity or 0 for each in thresholds]
+        assert np.diff(similarities) == pytest.approx(
+            POINTS_PER_DECADE * np.log10([11, 111 / 11]), abs=0.1
+        )
+
+
+def test_the_rule_is_the_administrators_and_on_record(desk: Desk) -> None:
+    with pytest.raises(AccessDenied):
+        desk.key("search", "enrol", "erase").set_false_match_rule("club", STRICT)
+    with pytest.raises(CollectionNotFound):
+        desk.app.set_false_match_rule("team", STRICT)
+    assert desk.app.collection("club").rule == FalseMatchRule()
+    assert desk.app.set_false_match_rule("club", STRICT).rule == STRICT
+    desk.app.create_collection("team", rule=FalseMatchRule(2, "face"))
+    (first, second) = desk.app.audit_entries(kind="false-match-rule-set")
+    told = [(e.event.max_expected_false_matches, e.event.per) for e in (first, second)]  # type: ignore[attr-defined]
+    assert told == [("1e-09", "picture"), ("2", "face")]
+    with desk.reopened() as again:
+        assert [each.rule for each in again.collections()] == [STRICT, FalseMatchRule(2, "face")]
+
+
+def test_a_calibration_of_ones_own_takes_the_place_of_the_shipped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "own.json"
+    harder = replace(default(), rates=np.minimum(default().rates * 10, 1.0), worst_group=None)
+    file.write_text(dumps(harder), "utf-8")
+    matrix = templates(3)
+
+    def recognised() -> tuple[float, float]:
+        found = app.recognize_templates("club", matrix[:1], purpose=PURPOSE, version=VERSION)
+        return found[0][0].similarity, found[0][0].expected_false_matches
+
+    with Sayso(tmp_path / "data") as app:
+        app.create_collection("club")
+        app.enroll_templates(
+            "club", subjects=["a", "b", "c"], templates=matrix, consent=CONSENT, version=VERSION
+        )
+        before = recognised()
+    monkeypatch.setenv("SAYSO_CALIBRATION", str(file))
+    with Sayso(tmp_path / "data") as app:
+        after = recognised()
+    assert after[1] == pytest.approx(10 * before[1], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(None, "cannot be read"), ("{}", "format"), (b"\xff", "cannot be read")]
+)
+def test_a_calibration_that_cannot_be_used_is_an_error_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | bytes | None, told: str
+) -> None:
+    file = tmp_path / "own.json"
+    if content is not None:
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    monkeypatch.setenv("SAYSO_CALIBRATION", str(file))
+    with pytest.raises(CalibrationError, match=told):
+        Sayso(tmp_path / "data")
+
+
+def test_what_was_not_measured_of_fused_templates_names_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, desk: Desk
+) -> None:
+    face = desk.enrol("ada", 0)
+    desk.app.create_user("club", "ada")
+    desk.app.associate_faces("club", "ada", [face])
+    assert desk.found(0) == ["ada"]
+    file = tmp_path / "own.json"
+    file.write_text(dumps(replace(default(), fused=None)), "utf-8")
+    monkeypatch.setenv("SAYSO_CALIBRATION", str(file))
+    with desk.reopened() as again:
+        picture = desk.studio.draw(0)
+        answer = again.search_users_by_picture("club", picture, purpose=PHOTOS)
+        assert (answer.candidates, answer.threshold.measured) == ((), False)
+        assert again.search_picture("club", picture, purpose=PHOTOS).candidates
+
+
+def test_scores_of_users_with_several_faces_are_corrected(desk: Desk) -> None:
+    faces = [desk.enrol("ada", 0, cosine=0.9), desk.enrol("ada", 0, cosine=0.9)]
+    desk.app.create_user("club", "ada", consent=Consent([PHOTOS], "form"))
+    picture = desk.studio.draw(Drawn(0, cosine=0.8))
+
+    def similarity() -> tuple[float, float]:
+        (found,) = desk.app.search_users_by_picture(
+            "club", picture, purpose=PHOTOS, min_similarity=0
+        ).candidates
+        return found.similarity, found.cosine
+
+    desk.app.associate_faces("club", "ada", faces[:1])
+    single = similarity()
+    desk.app.associate_faces("club", "ada", faces[1:])
+    fused = similarity()
+    assert fused[1] > single[1]  # nearer to the person
+    index = desk.app._resources.index
+    with desk.app._resources.store.read() as connection:
+        key = int(connection.exec_driver_sql("SELECT key FROM users").scalar_one())
+    template = index.fused_template("club", key, PHOTOS)
+    assert template is not None
+    probe = desk.studio.analyze(_decoded(picture)).templates
+    score = float(default().between(probe, template[None])[0, 0])
+    assert default().fused is not None
+    expected = default().similarity(np.array([score * (default().fused or 1)]))
+    assert fused[0] == pytest.approx(float(expected[0]), abs=0.05)
+
+
+def _decoded(data: bytes) -> Any:
+    from sayso.vision.picture import PictureLimits, decode
+
+    return decode(data, PictureLimits())
