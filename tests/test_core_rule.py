@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sayso.core import Sayso
-from sayso.errors import AccessDenied, CalibrationError, CollectionNotFound
+from sayso.errors import AccessDenied, CalibrationError, CollectionNotFound, ModelConflict
 from sayso.evidence.calibration import POINTS_PER_DECADE, default, dumps
 from sayso.results import Consent, FalseMatchRule, Threshold
 from tests.desk import PHOTOS, Desk, desk
@@ -63,16 +63,25 @@ def users_by_face(desk: Desk, face: str, similarity: float) -> tuple[list[Any], 
     return list(found), found.threshold
 
 
-EVERY_WAY = [recognized, by_templates, by_picture, by_face, users_by_picture, users_by_face]
+def users_by_user(desk: Desk, _: str, similarity: float) -> tuple[list[Any], Threshold]:
+    found = desk.app.search_users("club", user="ada", purpose=PHOTOS, min_similarity=similarity)
+    return list(found), found.threshold
+
+
+EVERY_WAY = [
+    *(recognized, by_templates, by_picture, by_face),
+    *(users_by_picture, users_by_face, users_by_user),
+]
 
 
 @pytest.fixture
 def face(desk: Desk) -> str:
-    """A face of Ada, who has another one, which is a user's; and somebody else."""
-    other = desk.enrol("ada", 0)
+    """A face of Ada, who has others, which are users'; and somebody else."""
     desk.enrol("ben", 1)
-    desk.app.create_user("club", "ada")
-    desk.app.associate_faces("club", "ada", [other])
+    for name in ("ada", "again"):
+        other = desk.enrol(name, 0)
+        desk.app.create_user("club", name)
+        desk.app.associate_faces("club", name, [other])
     return desk.enrol("ada", 0)
 
 
@@ -103,6 +112,38 @@ def test_the_rule_raises_what_is_asked_and_never_lowers_it(
     assert (told.similarity, told.raised) == (95, False)
 
 
+@pytest.mark.parametrize("search", EVERY_WAY)
+def test_a_rule_that_is_made_stricter_during_a_search_holds_for_its_answer(
+    desk: Desk, face: str, search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = desk.app._resources.index
+
+    def meanwhile(search: Callable[..., Any]) -> Callable[..., Any]:
+        def found(*args: Any, **options: Any) -> Any:
+            answer = search(*args, **options)
+            desk.app.set_false_match_rule("club", STRICT)
+            return answer
+
+        return found
+
+    for name in ("match", "match_faces", "match_users"):
+        monkeypatch.setattr(index, name, meanwhile(getattr(index, name)))
+    found, told = search(desk, face, 80)
+    assert (found, told.measured) == ([], False)
+    last = [entry.event for entry in desk.app.audit_entries()][-1]
+    assert getattr(last, "found", None) == ()
+
+
+@pytest.mark.parametrize("search", EVERY_WAY)
+def test_whoever_may_not_be_shown_does_not_raise_it(desk: Desk, face: str, search: Search) -> None:
+    before = search(desk, face, 0)[1]
+    for person in range(2, 9):
+        hidden = desk.enrol(f"p{person}", person, "door")
+        desk.app.create_user("club", f"p{person}")
+        desk.app.associate_faces("club", f"p{person}", [hidden])
+    assert search(desk, face, 0)[1] == before
+
+
 def test_faces_of_a_picture_count_together_unless_each_is_to_count_by_itself(desk: Desk) -> None:
     desk.enrol("ada", 0)
     alone, crowd = desk.studio.draw(0), desk.studio.draw(*range(8))
@@ -123,13 +164,10 @@ def test_faces_of_a_picture_count_together_unless_each_is_to_count_by_itself(des
     assert (told(crowd).probes, told(crowd).per) == (8, "face")
 
 
-def test_only_those_count_who_could_be_shown(desk: Desk) -> None:
+def test_a_picture_without_faces_tells_how_many_are_enrolled(desk: Desk) -> None:
     desk.enrol("ada", 0)
-    before = desk.app.recognize("club", desk.studio.draw(0), purpose=PHOTOS, min_similarity=0)
-    for person in range(1, 9):
-        desk.enrol(f"p{person}", person, "door")
-    after = desk.app.recognize("club", desk.studio.draw(0), purpose=PHOTOS, min_similarity=0)
-    assert after.threshold == before.threshold
+    told = desk.app.recognize("club", desk.studio.draw(), purpose=PHOTOS).threshold
+    assert (told.population, told.probes, told.similarity) == (1, 0, 80)
 
 
 def test_a_growing_gallery_asks_for_more(tmp_path: Path) -> None:
@@ -194,8 +232,20 @@ def test_a_calibration_of_ones_own_takes_the_place_of_the_shipped_one(
     assert after[1] == pytest.approx(10 * before[1], rel=1e-3)
 
 
+def test_a_calibration_of_other_templates_is_no_silent_fallback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "own.json"
+    file.write_text(dumps(replace(default(), template_version="sface-2021dec/old/0")), "utf-8")
+    monkeypatch.setenv("SAYSO_CALIBRATION", str(file))
+    with Sayso(tmp_path / "data") as app:
+        app.create_collection("club")
+        with pytest.raises(ModelConflict, match="must be of the same version"):
+            app.recognize_templates("club", templates(1), purpose=PURPOSE, version=VERSION)
+
+
 @pytest.mark.parametrize(
-    ("content", "told"), [(None, "cannot be read"), ("{}", "format"), (b"\xff", "cannot be read")]
+    ("content", "told"), [(None, "cannot be read"), ("{}", "unset it"), (b"\xff", "cannot be read")]
 )
 def test_a_calibration_that_cannot_be_used_is_an_error_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | bytes | None, told: str
@@ -244,8 +294,9 @@ def test_scores_of_users_with_several_faces_are_corrected(desk: Desk) -> None:
     index = desk.app._resources.index
     with desk.app._resources.store.read() as connection:
         key = int(connection.exec_driver_sql("SELECT key FROM users").scalar_one())
-    template = index.fused_template("club", key, PHOTOS)
+    template, several = index.fused_template("club", key, PHOTOS)
     assert template is not None
+    assert several
     probe = desk.studio.analyze(_decoded(picture)).templates
     score = float(default().between(probe, template[None])[0, 0])
     assert default().fused is not None

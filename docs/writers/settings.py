@@ -126,5 +126,5 @@ def _values(name: str, field: FieldInfo) -> str:
     if above is not None:
         return f"a number above {above}, to {most:,}"
     if least is None:
-        return "a file" if name.endswith("_file") else "a folder"
+        return "a file" if name.endswith(("_file", "calibration")) else "a folder"
     return f"{least} to {most:,}" if isinstance(most, int) else f"a number from {least:,}"

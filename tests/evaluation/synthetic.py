@@ -116,6 +116,7 @@ def claims(
         rates=np.minimum(rates, 1.0),
         counted_to=float(scores[-1]),
         ceiling=float(scores[-1]) + 1,
+        fused=1.0,
         normaliser=normaliser,
     )
 

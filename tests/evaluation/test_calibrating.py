@@ -142,6 +142,14 @@ def test_a_group_that_is_too_small_has_no_figure_of_its_own() -> None:
     assert found.calibration.worst_group is not None
 
 
+def test_labels_of_a_few_set_no_floor_for_all() -> None:
+    data = crowd(people=200)
+    few = tuple("labelled" if i < 20 else None for i in range(200))
+    found = calibrated(replace(data, groups=few))
+    assert found.sources[0].within == 0
+    assert found.calibration.lowest_rate == calibrated(data).calibration.lowest_rate
+
+
 def test_of_two_sources_the_higher_rate_is_claimed_and_the_higher_floor() -> None:
     large, small = crowd(people=120, seed=1), crowd(people=40, lean=0.6, seed=2)
     both, one, other = calibrated(large, small), calibrated(large), calibrated(small)

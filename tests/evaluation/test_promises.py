@@ -215,3 +215,13 @@ def test_where_none_was_seen_the_ratio_has_an_upper_bound() -> None:
 
 def test_the_same_seed_gives_the_same_promises() -> None:
     assert run(normal_claims()).largest.promises == run(normal_claims()).largest.promises
+
+
+def test_of_fused_templates_nothing_is_promised_where_their_factor_was_not_measured() -> None:
+    people, templates = faces(80, 6)
+    data = measured(people, templates)
+    scorer = RawCosine(replace(cosine_claims(1.0), fused=None))
+    found = identify(data, scorer, weights(80), 0)
+    assert found is not None
+    assert [each.promises is None for each in found.fused] == [False, True]
+    assert found.largest.promises is not None

@@ -15,7 +15,7 @@ import pytest
 from sayso.evaluation.evaluate import Evaluation, Provenance, evaluate
 from sayso.evaluation.folder import EvaluationError, Measured
 from sayso.evaluation.report import render
-from sayso.evaluation.scoring import RawCosine, Scorer, scorers_for
+from sayso.evaluation.scoring import RawCosine
 from sayso.evaluation.wording import summary
 from tests.evaluation.synthetic import cosine_claims, faces, measured
 
@@ -222,10 +222,3 @@ def test_templates_that_make_no_pair_are_refused() -> None:
     nothing = measured(people, np.zeros((4, 0), np.float32))
     with pytest.raises(EvaluationError, match="0 gave a template"):
         evaluate(nothing, [RawCosine()], PROVENANCE)
-
-
-def test_a_scorer_is_whatever_scores_templates() -> None:
-    scorers: tuple[Scorer, ...] = scorers_for("sface-2021dec")
-    assert scorers[0].name
-    _, rows = faces(2, 1)
-    assert scorers[0].scores(rows, rows).shape == (2, 2)

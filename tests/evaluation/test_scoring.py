@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sayso.evaluation.scoring import Normalised, RawCosine, scorers_for, scorers_of
+from sayso.evaluation.scoring import Normalised, RawCosine, scorers_of
 from sayso.evidence import calibration
 from tests.evaluation.synthetic import claims, cosine_claims, faces, some_normaliser
 
@@ -42,7 +42,6 @@ def test_a_calibration_of_cosines_is_that_of_the_only_scorer() -> None:
 
 def test_the_model_that_ships_is_scored_as_it_is_searched() -> None:
     shipped = calibration.default()
-    scorers = scorers_for(shipped.model)
+    scorers = scorers_of(shipped)
     assert scorers[0].calibration is shipped
-    assert [each.name for each in scorers][-1] == "raw cosine"
-    assert [each.calibration for each in scorers_for("another")] == [None]
+    assert [each.name for each in scorers] == ["normalised", "raw cosine"]

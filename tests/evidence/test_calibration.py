@@ -115,6 +115,7 @@ def test_a_calibration_is_of_one_model_and_one_chain_of_landmarks() -> None:
     own = some(model=shipped.model, template_version=shipped.template_version)
     assert of(shipped.model, shipped.template_version, own) is own
     assert of(shipped.model, shipped.template_version, some()) is shipped
+    assert of(shipped.model, shipped.template_version, some(model=shipped.model)) is None
 
 
 def test_without_a_normaliser_scores_are_cosines() -> None:

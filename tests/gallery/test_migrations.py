@@ -626,7 +626,7 @@ def test_whoever_was_enrolled_before_can_be_made_a_user(
             users.link(change, user, [row.key for row in rows.values()])
         assert app.user("club", "member-ann").faces == 2
         index = app._resources.index
-        fused = index.fused_template("club", user.key, "photo-delivery")
+        fused, _ = index.fused_template("club", user.key, "photo-delivery")
         wanted = sum(np.frombuffer(template(key), "<f4").astype(float) for key in (3, 4))
         assert fused is not None
         assert np.allclose(fused, wanted / np.linalg.norm(wanted), atol=1e-6)

@@ -722,5 +722,5 @@ def test_a_face_erased_since_is_in_no_fused_template(app: Sayso, data: Path, bac
     assert _users(app) == {"ada": ["ada"]}
     with app._resources.store.read() as connection:
         key = connection.exec_driver_sql("SELECT key FROM users").scalar_one()
-    fused = app._resources.index.fused_template("club", key, PURPOSE)
+    fused, _ = app._resources.index.fused_template("club", key, PURPOSE)
     assert np.allclose(fused, templates(1)[0], atol=1e-6)  # type: ignore[arg-type]

@@ -197,7 +197,7 @@ def _set_rule(act: Act, name: str, rule: FalseMatchRule) -> None:
     collections.set_rule(act.change, collections.find(act.connection, name), rule)
     act.record(
         FalseMatchRuleSet(
-            collection=name, max_expected_false_matches=f"{rule.max_expected:g}", per=rule.per
+            collection=name, max_expected_false_matches=repr(rule.max_expected), per=rule.per
         )
     )
 

@@ -294,8 +294,11 @@ class Linking(Enrolling):
         own = templates[len(there) :]
         others = templates.sum(axis=0) - own
         others /= np.maximum(np.linalg.norm(others, axis=1, keepdims=True), 1e-12)
+        # The mean of several others is a fused template; see ``Calibration``.
+        factor = measured.scoring.fused if len(templates) > 2 else 1.0
         scores = [
-            measured.between(a[None], b[None])[0, 0] for a, b in zip(own, others, strict=True)
+            factor * measured.between(a[None], b[None])[0, 0]
+            for a, b in zip(own, others, strict=True)
         ]
         return [float(each) for each in measured.similarity(np.array(scores, np.float64))]
 

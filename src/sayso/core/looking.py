@@ -152,7 +152,8 @@ class Looking(Base):
             raise ModelConflict(
                 f"there is no calibration for templates of {version.template_version!r}, so "
                 "neither a similarity nor the expected false matches can be told: use a model that "
-                "has one, or make one (sayso calibrate)"
+                "has one, or make one (sayso calibrate); one that SAYSO_CALIBRATION names must be "
+                "of the same version"
             )
         return found
 

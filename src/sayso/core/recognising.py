@@ -129,8 +129,10 @@ class Recognising(Looking):
             least=decision.least_score,
         )
         with self._act(call) as act:
-            collections.find(act.connection, collection)
+            pinned = collections.find(act.connection, collection)
+            decision = replace(decision, rule=pinned.rule)  # it may be stricter by now
             matches = self._resources.index.confirm(act.change, matches, purpose)
+            matches = matches.reaching(decision.least_score(matches.templates))
             answer = candidates_of(matches, decision.calibration)
             found = [
                 Found(hit.subject_id, candidate.similarity)

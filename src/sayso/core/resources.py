@@ -172,7 +172,9 @@ def _own_calibration(settings: Settings) -> Calibration | None:
     try:
         return calibration.loads(settings.calibration.read_text("utf-8"))
     except CalibrationError as error:
-        raise CalibrationError(f"{shown} cannot be used: {error}") from error
+        raise CalibrationError(
+            f"{shown} cannot be used: {error}; unset it, and make one anew (sayso calibrate FOLDER)"
+        ) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise CalibrationError(f"{shown} cannot be read: {reason}") from None

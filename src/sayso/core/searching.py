@@ -132,17 +132,17 @@ class Searching(Recognising):
         if (user is None) == (face is None):
             raise GalleryError("name either a user or a face to search for")
         template: NDArray[np.float32] | None
-        without = None
+        without, several = None, False
         if face is not None:
             row, template = self._probe_face(call, face)
             subject_key = row.subject_key
         else:
             found = self._probe_user(call, str(user))
             purpose = call.caller.purpose or ""
-            template = self._resources.index.fused_template(collection, found.key, purpose)
+            template, several = self._resources.index.fused_template(collection, found.key, purpose)
             without, subject_key = found.key, found.subject.key
         asked = self._enrolled_asked(call, subject_key, face, decision, top)
-        return self._users_like(call, template, asked, without)
+        return self._users_like(call, template, asked, without, fused=several)
 
     def search_users_by_picture(
         self,
@@ -245,10 +245,12 @@ class Searching(Recognising):
         )
         with self._act(call) as act:
             pinned = collections.find(act.connection, call.collection or "")
+            decision = replace(asked.decision, rule=pinned.rule)  # it may be stricter by now
             matches = index.confirm(act.change, matches, purpose)
-            candidates = _face_candidates(act, pinned, matches, asked.decision.calibration)
+            matches = matches.reaching(decision.least_score(matches.templates))
+            candidates = _face_candidates(act, pinned, matches, decision.calibration)
             act.record(asked.found(_told(matches, candidates)))
-        return FaceMatches(candidates, asked.decision.threshold(matches.templates))
+        return FaceMatches(candidates, decision.threshold(matches.templates))
 
     def _users_like(
         self,
@@ -256,8 +258,13 @@ class Searching(Recognising):
         template: NDArray[np.float32] | None,
         asked: _Asked,
         without: int | None,
+        *,
+        fused: bool = False,
     ) -> UserMatches:
-        """Search among the users as ``_faces_like`` does; without a template nobody is found."""
+        """Search among the users as ``_faces_like`` does; without a template nobody is found.
+
+        ``fused`` says that the template is made of several faces.
+        """
         index, purpose = self._resources.index, call.caller.purpose or ""
         matches = index_of.UserMatches((), 0)
         if template is not None:
@@ -268,20 +275,23 @@ class Searching(Recognising):
                 top=asked.top,
                 least=asked.decision.least_score,
                 without=without,
+                fused=fused,
             )
         with self._act(call) as act:
             pinned = collections.find(act.connection, call.collection or "")
+            decision = replace(asked.decision, rule=pinned.rule)  # it may be stricter by now
             matches = index.confirm_users(act.change, matches, purpose)
+            matches = matches.reaching(decision.least_score(matches.population))
             found = [hit.user for hit in matches.hits]
             told = users.describe_all(
                 act.connection, pinned, found, call.known_purpose, act.change.now
             )
-            candidates = _user_candidates(matches, told, asked.decision.calibration)
+            candidates = _user_candidates(matches, told, decision.calibration)
             ids = [hit.user.subject.id for hit in matches.hits]
             act.record(
                 asked.found([(i, c.similarity) for i, c in zip(ids, candidates, strict=True)])
             )
-        return UserMatches(candidates, asked.decision.threshold(matches.population))
+        return UserMatches(candidates, decision.threshold(matches.population))
 
 
 def _picture_asked(collection: str, picture: str, decision: Decision, top: int) -> _Asked:

@@ -38,6 +38,9 @@ _NEARLY_ALL = 0.99
 _KEPT, _KEPT_OF_GROUP = 500_000, 200_000
 _LEAST_KEPT = 20_000
 _BLOCK = 64
+#: Of all pairs, so many must be within groups for these to be claimed by: few labels would set a
+#: floor for everybody that says less than the pairs of all do.
+_SHARE_WITHIN = 0.02
 #: Pairs of people that are named for somebody to look at.
 _NAMED = 5
 
@@ -62,7 +65,8 @@ class Source:
 class Strangers:
     """What there was to measure in one set of pictures.
 
-    ``pairs`` counts pairs of pictures of different people, ``within`` those of one group.
+    ``pairs`` counts pairs of pictures of different people, ``within`` those of one group, where
+    they are claimed by.
     ``left_out`` are the groups that were too small for figures of their own.
     """
 
@@ -256,7 +260,7 @@ def _curves(
         else:
             single.append(tail.bounds(tail.pooled(found)))
     total = sum(each.total for each in within)
-    labelled = total >= tail.LEAST_PAIRS
+    labelled = total >= max(tail.LEAST_PAIRS, _SHARE_WITHIN * everybody.total)
     claimed = [tail.bounds(tail.pooled(within))] if labelled else []
     if not labelled or None in measured.groups:
         claimed.append(tail.bounds(everybody))
@@ -264,7 +268,7 @@ def _curves(
         int(measured.found.sum()),
         int((sizes > 0).sum()),
         everybody.total,
-        total,
+        total if labelled else 0,
         tuple(left_out),
     )
     return _Curves(strangers, tuple(claimed), tuple(single), _named(measured, compared))

@@ -129,7 +129,9 @@ def _fused(
             rng = np.random.default_rng((seed, 2, number))
             split = split_people(measured, rows, rich, rng, pictures=pictures, spare=FUSED_PICTURES)
             search(measured, prepared, split, scorer, [size], [least], [found], scale)
-        results.append(_result(size, pictures, found, weights, scorer.calibration))
+        # Of fused templates nothing is promised where their factor was not measured.
+        promised = known if pictures == 1 or (known and known.fused) else None
+        results.append(_result(size, pictures, found, weights, promised))
     return tuple(results)
 
 

@@ -7,7 +7,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sayso.evidence import calibration
 from sayso.evidence.calibration import Calibration
 from sayso.evidence.normalisation import Normaliser
 
@@ -77,18 +76,11 @@ class Normalised:
         return np.asarray(scores, np.float32)
 
 
-def scorers_for(model: str) -> tuple[Scorer, ...]:
-    """Return the ways to score templates of a model: first the one that is evaluated by itself.
-
-    That is the one which searches stand on. Raises CalibrationError where the calibration that
-    ships cannot be read.
-    """
-    shipped = calibration.default()
-    return scorers_of(shipped if shipped.model == model else None)
-
-
 def scorers_of(found: Calibration | None) -> tuple[Scorer, ...]:
-    """Return the same for templates of the model of a calibration; None where it has none."""
+    """Return the ways to score templates by their calibration, None where they have none.
+
+    The first is the one that searches stand on.
+    """
     if found is None or found.normaliser is None:
         return (RawCosine(found),)
     return (Normalised(found.normaliser, found), RawCosine())

@@ -117,7 +117,7 @@ def summary(evaluation: Evaluation) -> list[str]:
     if evaluation.gallery is not None:
         said.append(_of_gallery(evaluation.gallery))
     for result in evaluation.results:
-        name = f"With {result.scorer}: " if len(evaluation.results) > 1 else ""
+        name = f"With {result.scorer} scores: " if len(evaluation.results) > 1 else ""
         said += [_upper(name + each, name) for each in _of_scorer(result, evaluation.gallery)]
     said += _warnings(evaluation)
     return said

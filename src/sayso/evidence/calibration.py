@@ -146,12 +146,14 @@ def default() -> Calibration:
 def of(model: str, template_version: str, own: Calibration | None = None) -> Calibration | None:
     """Return what was measured of templates of that version, or None: nothing can be said of them.
 
-    ``own`` is the operator's own calibration, which goes before the one that ships.
+    ``own`` is the operator's own calibration, which goes before the one that ships: for its model
+    that one is not asked, whatever version of templates it was made of.
     """
-    for known in (own, default()):
-        if known and (known.model, known.template_version) == (model, template_version):
-            return known
-    return None
+    if own is not None and own.model == model:
+        return own if own.template_version == template_version else None
+    shipped = default()
+    same = (shipped.model, shipped.template_version) == (model, template_version)
+    return shipped if same else None
 
 
 def loads(text: str) -> Calibration:
@@ -162,10 +164,7 @@ def loads(text: str) -> Calibration:
         raise CalibrationError(f"it is no JSON: {error}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else None
-        raise CalibrationError(
-            f"its format is {found!r}, and only {FORMAT!r} can be used: make it anew (sayso "
-            "calibrate FOLDER)"
-        )
+        raise CalibrationError(f"its format is {found!r}, and only {FORMAT!r} can be used")
     try:
         return _checked(_read(document))
     except KeyError as error:

@@ -67,17 +67,16 @@ class Normaliser:
 
     def whitened(self, templates: Float32) -> Float32:
         """Return templates, float32 (n, d), less the mean, whitened, and of unit length."""
-        # In float64, so that what one template becomes does not hang on who is beside it.
-        moved = np.asarray(templates, np.float64) - self.mean.astype(np.float64)
-        moved = moved @ self.whitening.astype(np.float64)
+        moved = (np.asarray(templates, np.float32) - self.mean) @ self.whitening
         lengths = np.sqrt(np.vecdot(moved, moved))[:, None]
-        return np.asarray(moved / np.maximum(lengths, 1e-12), np.float32)
+        return np.asarray(moved / np.maximum(lengths, np.float32(1e-12)), np.float32)
 
     def offsets(self, whitened: Float32) -> Float64:
         """Return h, float64 (n,), of whitened templates, float32 (n, d)."""
-        values = np.asarray(whitened, np.float64)
-        squared = np.vecdot(values @ self.quadratic, values)
-        found = self.constant + np.vecdot(values, self.linear[None]) + squared
+        # One product for both terms: x (Q x + l).
+        turned = whitened @ self._quadratic
+        turned += self._linear
+        found = np.vecdot(turned, whitened, dtype=np.float32).astype(np.float64) + self.constant
         return np.asarray(np.clip(found, -LARGEST_OFFSET, LARGEST_OFFSET), np.float64)
 
     def scores(self, a: Float32, b: Float32) -> Float32:
@@ -95,11 +94,12 @@ class Normaliser:
         the whitened template, its offset, and what makes all of them equally long.
         """
         whitened = self.whitened(templates)
-        offsets = self.offsets(whitened)[:, None]
-        padding = np.sqrt(np.maximum(LARGEST_OFFSET**2 - offsets**2, 0))
-        return np.asarray(
-            np.concatenate([whitened, offsets, padding], axis=1) / _GALLERY, np.float32
-        )
+        offsets = self.offsets(whitened)
+        rows = np.empty((len(whitened), self.searched_dimension), np.float32)
+        np.divide(whitened, np.float32(_GALLERY), out=rows[:, : self.dimension])
+        rows[:, -2] = offsets / _GALLERY
+        rows[:, -1] = np.sqrt(np.maximum(LARGEST_OFFSET**2 - offsets**2, 0)) / _GALLERY
+        return rows
 
     def probes(self, templates: Float32) -> tuple[Float32, Float32]:
         """Return float32 (n, d + 2) to search with, and what to take off their scores, (n,)."""
@@ -128,6 +128,14 @@ class Normaliser:
         lengths = (root - along) / np.maximum(squared, 1e-24)
         found = direction * lengths[:, None] + mean
         return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
+
+    @cached_property
+    def _quadratic(self) -> Float32:
+        return self.quadratic.astype(np.float32)
+
+    @cached_property
+    def _linear(self) -> Float32:
+        return self.linear.astype(np.float32)
 
     @cached_property
     def _unwhitening(self) -> Float64:

@@ -16,7 +16,7 @@ from sayso.gallery.batches import IN_LIST, ROWS, batches, driver_rows
 from sayso.gallery.collections import Pinned
 from sayso.gallery.consents import EnrolmentGrant
 from sayso.gallery.sealing import STORED, open_template, picture_digest, seal_templates
-from sayso.gallery.search import LARGEST_DIMENSION
+from sayso.gallery.search import LARGEST_DIMENSION as LARGEST_SEARCHED
 from sayso.gallery.store import Change
 from sayso.gallery.subjects import Known
 from sayso.keyring.sealing import DataKey
@@ -52,6 +52,10 @@ class Chunk:
     templates: NDArray[np.float32]
 
 
+#: A normaliser adds two numbers to what is searched.
+_LARGEST = LARGEST_SEARCHED - 2
+
+
 def check_templates(templates: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return templates as float32 (n, d), C-contiguous.
 
@@ -61,9 +65,9 @@ def check_templates(templates: NDArray[np.floating]) -> NDArray[np.float32]:
     matrix = np.ascontiguousarray(templates, dtype=np.float32)
     if matrix.ndim != _MATRIX or matrix.shape[1] == 0:
         raise ModelConflict(f"templates must be a matrix (n, d), not of shape {matrix.shape}")
-    if matrix.shape[1] > LARGEST_DIMENSION:
+    if matrix.shape[1] > _LARGEST:
         raise ModelConflict(
-            f"templates have {matrix.shape[1]} numbers; at most {LARGEST_DIMENSION} can be searched"
+            f"templates have {matrix.shape[1]} numbers; at most {_LARGEST} can be searched"
         )
     bad = _not_of_unit_length(matrix)
     if bad.size:

@@ -94,7 +94,7 @@ class Fused:
 
         ``fused`` says that the probe is made of several faces itself.
         """
-        scores = self._scores(probe) * (self._scale if fused else 1)
+        scores = _scaled(self._scores(probe), self._scale if fused else 1.0)
         allowed = scores >= least
         if without is not None:
             allowed &= self._users != without
@@ -114,10 +114,10 @@ class Fused:
     def _scores(self, probe: NDArray[np.float32]) -> NDArray[np.float32]:
         # One product after the other: what a user scores depends on nobody beside them.
         if self._normaliser is None:
-            return np.asarray(np.vecdot(self._searched, probe[None]) * self._scales, np.float32)
+            return _scaled(np.vecdot(self._searched, probe[None]), self._scales)
         vectors, less = self._normaliser.probes(probe[None])
         products = np.asarray(np.vecdot(self._searched, vectors), np.float32)
-        return (self._normaliser.unscaled(products) - less) * self._scales
+        return _scaled(self._normaliser.unscaled(products) - less, self._scales)
 
     def _found(self, row: int, score: float, cosine: float) -> FusedFound:
         made_of = self._owners == row
@@ -129,3 +129,10 @@ class Fused:
             tuple(self._faces[made_of].tolist()),
             tuple(np.unique(self._people[made_of]).tolist()),
         )
+
+
+def _scaled(
+    scores: NDArray[np.float32], scales: NDArray[np.float32] | float
+) -> NDArray[np.float32]:
+    """Return scores times factors of at most 1; one below 0 would be raised by it, and stays."""
+    return np.asarray(np.where(scores > 0, scores * scales, scores), np.float32)

@@ -14,12 +14,13 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
+from sayso.errors import ModelConflict
 from sayso.evidence.calibration import COSINES, Scoring
 from sayso.gallery import collections, coverage, faces, schema, subjects, users
 from sayso.gallery.cache import CollectionCache, Eligible, Found, Least
@@ -69,6 +70,10 @@ class UserMatches:
     hits: tuple[UserHit, ...]
     population: int
 
+    def reaching(self, least: float) -> UserMatches:
+        """Return the same without those whose score is lower."""
+        return replace(self, hits=tuple(hit for hit in self.hits if hit.score >= least))
+
 
 @dataclass(frozen=True, slots=True)
 class Matches:
@@ -76,6 +81,11 @@ class Matches:
 
     hits: tuple[tuple[Hit, ...], ...]
     templates: int
+
+    def reaching(self, least: float) -> Matches:
+        """Return the same without those whose score is lower."""
+        hits = tuple(tuple(hit for hit in each if hit.score >= least) for each in self.hits)
+        return replace(self, hits=hits)
 
 
 class Index:
@@ -153,27 +163,27 @@ class Index:
         top: int,
         least: Least,
         without: int | None = None,
+        fused: bool = False,
     ) -> UserMatches:
         """Find up to ``top`` users whose fused template has a high enough score with one probe.
 
         ``least`` tells the score to be reached, of how many users could reach it. The user of the
-        key ``without`` is left out: the probe is theirs.
+        key ``without`` is left out; ``fused`` says that the probe is made of several faces.
         """
         with self._ready(collection, probe[None], purpose) as ready:
             if ready is None:
                 return UserMatches((), 0)
             cache, eligible = ready
-            fused = cache.fused(purpose, eligible)
-            population = len(fused) - (without is not None and fused.of(without) is not None)
-            several = without is not None and fused.is_fused(without)
-            found = fused.search(probe, top, least(population), without, fused=several)
+            known = cache.fused(purpose, eligible)
+            population = len(known) - (without is not None and known.of(without) is not None)
+            found = known.search(probe, top, least(population), without, fused=fused)
         with self._store.read() as connection:
             keyring = self._store.keyring
-            known = users.by_keys(connection, keyring.find, [f.user for f in found])
+            names = users.by_keys(connection, keyring.find, [f.user for f in found])
         hits = tuple(
-            UserHit(known[f.user], f.score, f.cosine, f.faces, f.subjects)
+            UserHit(names[f.user], f.score, f.cosine, f.faces, f.subjects)
             for f in found
-            if f.user in known
+            if f.user in names
         )
         return UserMatches(hits, population)
 
@@ -203,10 +213,16 @@ class Index:
 
     def fused_template(
         self, collection: str, user: int, purpose: str
-    ) -> NDArray[np.float32] | None:
-        """Return a user's fused template, float32 (d,), of what may be used for the purpose."""
+    ) -> tuple[NDArray[np.float32] | None, bool]:
+        """Return a user's fused template, float32 (d,), of what may be used for the purpose.
+
+        And whether it is made of several faces.
+        """
         with self._ready(collection, None, purpose) as ready:
-            return None if ready is None else ready[0].fused(purpose, ready[1]).of(user)
+            if ready is None:
+                return None, False
+            made = ready[0].fused(purpose, ready[1])
+            return made.of(user), made.is_fused(user)
 
     def templates(self, collection: str, wanted: Sequence[int]) -> NDArray[np.float32] | None:
         """Return the templates of faces by their keys, float32 (n, d), whatever was agreed to.
@@ -319,14 +335,13 @@ class Index:
         top: int,
         least: Least,
     ) -> tuple[list[list[Found]], int]:
-        if not len(probes):
-            with self._store.read() as connection:
-                collections.find(connection, collection)
-            return [], 0  # nobody is looked for
-        with self._ready(collection, probes, purpose) as ready:
+        # Without a probe nobody is looked for, and it has no length to be held against.
+        with self._ready(collection, probes if len(probes) else None, purpose) as ready:
             if ready is None:
                 return [[] for _ in probes], 0  # nobody was ever enrolled
             cache, eligible = ready
+            if not len(probes):
+                return [], eligible.templates
             return cache.search(probes, eligible, top, least), eligible.templates
 
     @contextlib.contextmanager
@@ -358,12 +373,17 @@ class Index:
     def _cache(self, pinned: Pinned, dimension: int) -> CollectionCache:
         with self._lock:
             if pinned.key not in self._caches:
-                made_by = (pinned.model or "", pinned.template_version or "")
+                scoring = self._scoring_of(pinned.model or "", pinned.template_version or "")
+                if scoring.normaliser and scoring.normaliser.dimension != dimension:
+                    raise ModelConflict(
+                        f"templates of {pinned.template_version!r} have {dimension} numbers, and "
+                        f"their calibration is for {scoring.normaliser.dimension}"
+                    )
                 self._caches[pinned.key] = CollectionCache(
                     pinned.key,
                     dimension,
                     self._store.keyring,
-                    scoring=self._scoring_of(*made_by),
+                    scoring=scoring,
                     threads=self._threads,
                 )
             return self._caches[pinned.key]

@@ -51,8 +51,9 @@ Precision = Literal["f32", "bf16"]
 _SUMMING: Final = 8e-5
 #: The relative error of a result rounded to the 8 significant bits of a bfloat16.
 _HALF_UNIT: Final = 2.0**-8
-#: The longest templates that can be searched: ``_SUMMING`` is derived for them.
-LARGEST_DIMENSION: Final = 512
+#: The longest vectors that can be searched, templates of 512 numbers and the two of a normaliser:
+#: ``_SUMMING`` is derived for them.
+LARGEST_DIMENSION: Final = 514
 _UNIT_TOLERANCE: Final = 1e-3
 
 
