@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sayso.audit.events import EnrolledSearched, PictureSearched
 from sayso.core import Sayso
 from sayso.errors import AccessDenied, CalibrationError, CollectionNotFound, ModelConflict
 from sayso.evidence.calibration import POINTS_PER_DECADE, default, dumps
@@ -96,6 +97,12 @@ def test_the_rule_holds_for_every_way_to_search(desk: Desk, face: str, search: S
     assert found == []
     assert (told.similarity, told.measured, told.raised) == (None, False, True)
     assert (told.max_expected_false_matches, told.per, told.asked) == (1e-9, "picture", 80)
+    searched = [
+        (entry.event.min_similarity, entry.event.threshold)
+        for entry in desk.app.audit_entries()
+        if isinstance(entry.event, PictureSearched | EnrolledSearched)
+    ]
+    assert searched == [(80, 80), (80, None)]
 
 
 @pytest.mark.parametrize("search", EVERY_WAY)

@@ -36,7 +36,7 @@ SAMPLES: tuple[Event, ...] = (
     events.FacesEnrolled("club", ADA, CONSENT, (FACE,), (PICTURE,), (BOB,)),
     events.LookalikeRefused("club", None, ADA, OTHER_PICTURE),
     events.TemplatesEnrolled("club", (BOB, CY), 3, (ADA,)),
-    events.PictureSearched("club", PICTURE, 3, 87.5, (Found(ADA, 99.1234), Found(BOB, 88))),
+    events.PictureSearched("club", PICTURE, 3, 87.5, (Found(ADA, 99.1234), Found(BOB, 88)), 88.25),
     events.InteractionRecorded("club", ADA, UNTIL),
     events.ConsentWithdrawn("club", ADA, ("door",)),
     events.SubjectErased("club", CY, "asked", 2, 1),

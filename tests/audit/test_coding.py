@@ -120,3 +120,8 @@ def test_an_event_is_about_all_subjects_in_it(event: Event, subjects: set[str]) 
 @given(st.dictionaries(st.sampled_from(["subject", "subjects", "found"]), st.from_type(object)))
 def test_damaged_fields_are_about_nobody_or_some_text(fields: dict[str, object]) -> None:
     assert all(isinstance(subject, str) for subject in subjects_in(fields))
+
+
+def test_a_search_of_an_earlier_version_has_no_threshold() -> None:
+    text = '{"collection":"club","picture":null,"probes":1,"min_similarity":80,"found":[]}'
+    assert from_json("picture-searched", text) == events.PictureSearched("club", None, 1, 80, ())

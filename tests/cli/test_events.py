@@ -31,8 +31,8 @@ DIGEST = "0123456789abcdef" * 4
             ),
         ),
         (
-            PictureSearched("club", None, 1, 80.0, ()),
-            "collection club, probes 1, min similarity 80, found none",
+            PictureSearched("club", None, 1, 80.0, (), 83.5),
+            "collection club, probes 1, min similarity 80, found none, threshold 83.5",
         ),
         (
             FacesEnrolled("club", "s1", "c1", ("f1", "f2", "f3"), (DIGEST,)),

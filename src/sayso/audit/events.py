@@ -192,7 +192,9 @@ class PictureSearched(Event):
     """The faces of a picture were searched for in a collection.
 
     ``picture`` is None where templates were given in its place. ``probes`` is how many faces were
-    searched for, ``found`` everybody who was returned for any of them.
+    searched for, ``found`` everybody who was returned for any of them. ``min_similarity`` is what
+    the caller asked for, and ``threshold`` what had to be reached by the collection's rule: None
+    where no similarity was known to keep it, and in entries of earlier versions.
     """
 
     kind = "picture-searched"
@@ -201,6 +203,7 @@ class PictureSearched(Event):
     probes: int
     min_similarity: float
     found: tuple[Found, ...]
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +211,8 @@ class EnrolledSearched(Event):
     """A collection was searched for others who are like somebody in it.
 
     ``subject`` is whose faces were searched with: the one of the id ``face``, or all that are
-    associated with the user, where it is None. ``found`` is everybody who was returned.
+    associated with the user, where it is None. ``found`` is everybody who was returned; for the
+    rest see ``PictureSearched``.
     """
 
     kind = "enrolled-searched"
@@ -217,6 +221,7 @@ class EnrolledSearched(Event):
     face: str | None
     min_similarity: float
     found: tuple[Found, ...]
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

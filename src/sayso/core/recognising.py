@@ -134,6 +134,7 @@ class Recognising(Looking):
             matches = self._resources.index.confirm(act.change, matches, purpose)
             matches = matches.reaching(decision.least_score(matches.templates))
             answer = candidates_of(matches, decision.calibration)
+            threshold = decision.threshold(matches.templates)
             found = [
                 Found(hit.subject_id, candidate.similarity)
                 for hits, candidates in zip(matches.hits, answer, strict=True)
@@ -147,9 +148,10 @@ class Recognising(Looking):
                         probes=len(templates),
                         min_similarity=decision.asked,
                         found=tuple(found[start : start + _FOUND]),
+                        threshold=threshold.similarity,
                     )
                 )
-        return TemplateMatches(answer, decision.threshold(matches.templates))
+        return TemplateMatches(answer, threshold)
 
 
 def check_search(min_similarity: float, top: int = 1) -> None:

@@ -31,6 +31,7 @@ from sayso.results import (
     FaceMatches,
     LeftFace,
     PictureSearch,
+    Threshold,
     User,
     UserCandidate,
     UserMatches,
@@ -51,8 +52,9 @@ class _Asked:
     #: The probe in the log, without who was found.
     event: PictureSearched | EnrolledSearched
 
-    def found(self, candidates: Sequence[tuple[str, float]]) -> Event:
-        return replace(self.event, found=tuple(Found(*each) for each in candidates))
+    def found(self, candidates: Sequence[tuple[str, float]], threshold: Threshold) -> Event:
+        found = tuple(Found(*each) for each in candidates)
+        return replace(self.event, found=found, threshold=threshold.similarity)
 
 
 class Searching(Recognising):
@@ -249,8 +251,9 @@ class Searching(Recognising):
             matches = index.confirm(act.change, matches, purpose)
             matches = matches.reaching(decision.least_score(matches.templates))
             candidates = _face_candidates(act, pinned, matches, decision.calibration)
-            act.record(asked.found(_told(matches, candidates)))
-        return FaceMatches(candidates, decision.threshold(matches.templates))
+            threshold = decision.threshold(matches.templates)
+            act.record(asked.found(_told(matches, candidates), threshold))
+        return FaceMatches(candidates, threshold)
 
     def _users_like(
         self,
@@ -288,10 +291,10 @@ class Searching(Recognising):
             )
             candidates = _user_candidates(matches, told, decision.calibration)
             ids = [hit.user.subject.id for hit in matches.hits]
-            act.record(
-                asked.found([(i, c.similarity) for i, c in zip(ids, candidates, strict=True)])
-            )
-        return UserMatches(candidates, decision.threshold(matches.population))
+            threshold = decision.threshold(matches.population)
+            told_of = [(i, c.similarity) for i, c in zip(ids, candidates, strict=True)]
+            act.record(asked.found(told_of, threshold))
+        return UserMatches(candidates, threshold)
 
 
 def _picture_asked(collection: str, picture: str, decision: Decision, top: int) -> _Asked:
