@@ -244,9 +244,7 @@ def _curves(
     groups = group_numbers(measured)
     # Within groups, so that no replicate is without one of them.
     weights = people_weights(groups, np.random.default_rng((seed, 3)))
-    everybody = tail.pooled(
-        [each.counts(pairs, grid, weights) for each, pairs in zip(parts, compared, strict=True)]
-    )
+    pairs_of_all = sum(each.impostors.total for each in compared)
     single, left_out = [], []
     within = []
     sizes = np.bincount(measured.people[measured.found], minlength=len(groups))
@@ -260,14 +258,17 @@ def _curves(
         else:
             single.append(tail.bounds(tail.pooled(found)))
     total = sum(each.total for each in within)
-    labelled = total >= max(tail.LEAST_PAIRS, _SHARE_WITHIN * everybody.total)
+    labelled = total >= max(tail.LEAST_PAIRS, _SHARE_WITHIN * pairs_of_all)
     claimed = [tail.bounds(tail.pooled(within))] if labelled else []
     if not labelled or None in measured.groups:
-        claimed.append(tail.bounds(everybody))
+        counted = [
+            each.counts(pairs, grid, weights) for each, pairs in zip(parts, compared, strict=True)
+        ]
+        claimed.append(tail.bounds(tail.pooled(counted)))
     strangers = Strangers(
         int(measured.found.sum()),
         int((sizes > 0).sum()),
-        everybody.total,
+        pairs_of_all,
         total if labelled else 0,
         tuple(left_out),
     )

@@ -124,7 +124,7 @@ def _fused(
     known = scorer.calibration
     for pictures in (1, FUSED_PICTURES):
         found = Searches()
-        scale = known.fused if known and known.fused and pictures > 1 else 1.0
+        scale = known.scoring.fused if known and pictures > 1 else 1.0
         for number in range(SPLITS):
             rng = np.random.default_rng((seed, 2, number))
             split = split_people(measured, rows, rich, rng, pictures=pictures, spare=FUSED_PICTURES)

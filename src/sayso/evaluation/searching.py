@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sayso.evaluation.folder import Measured
 from sayso.evaluation.scoring import Scorer
+from sayso.evidence.fusing import fused
 
 #: The share of people who are held out as strangers.
 HELD_OUT = 0.3
@@ -67,8 +68,7 @@ def fuse(templates: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mean of unit templates float32 (k, d), made unit again, float32 (d,)."""
     if len(templates) == 1:
         return np.asarray(templates[0])
-    total = templates.sum(axis=0, dtype=np.float64)
-    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), np.float32)
+    return np.asarray(fused(templates, np.zeros(len(templates), np.int64), 1)[0])
 
 
 def rows_by_person(measured: Measured) -> list[NDArray[np.int64]]:

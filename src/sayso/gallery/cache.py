@@ -180,8 +180,7 @@ class CollectionCache:
             self._faces[rows],
             self._subjects[rows],
             self._search.templates(rows),
-            self._scoring.normaliser,
-            self._scoring.fused,
+            self._scoring,
         )
         self._fused[purpose] = (eligible, made)
         return made

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sayso.evidence.normalisation import Normaliser
+from sayso.evidence.calibration import COSINES, Scoring
+from sayso.evidence.fusing import fused
 
 Keys = NDArray[np.int64]
 
@@ -39,9 +40,8 @@ class Fused:
     ``users`` and ``subjects`` are int64 (n,), one for each template: the user and whose it is.
     ``owners`` is int64 (f,), the place in these of each face that one is made of; ``faces`` and
     ``people`` int64 (f,) are the keys of those faces and of their subjects, and ``templates``
-    float32 (f, d) what is fused. ``normaliser`` makes the scores, which are cosines without one;
-    ``scale`` is what those of templates that are made of several faces are multiplied by, since
-    they score higher with strangers, too.
+    float32 (f, d) what is fused. ``scoring`` says how they are scored: templates that are made of
+    several faces score higher with strangers, too, and its factor is for these.
     """
 
     def __init__(
@@ -52,19 +52,15 @@ class Fused:
         faces: Keys,
         people: Keys,
         templates: NDArray[np.float32],
-        normaliser: Normaliser | None = None,
-        scale: float = 1.0,
+        scoring: Scoring = COSINES,
     ) -> None:
         self._users, self._subjects = users, subjects
         self._owners, self._faces, self._people = owners, faces, people
-        sums = np.zeros((len(users), templates.shape[1]), np.float64)
-        np.add.at(sums, owners, templates)
-        lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
-        self._templates = (sums / lengths).astype(np.float32)
-        self._normaliser = normaliser
+        self._templates = fused(templates, owners, len(users))
+        self._normaliser = normaliser = scoring.normaliser
         counts = np.bincount(owners, minlength=len(users))
-        self._scale = scale
-        self._scales = np.where(counts > 1, scale, 1.0).astype(np.float32)
+        self._scale = scoring.fused
+        self._scales = np.where(counts > 1, scoring.fused, 1.0).astype(np.float32)
         self._searched = self._templates
         if normaliser is not None:
             self._searched = normaliser.gallery(self._templates)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sayso.evidence.normalisation import Normaliser
-from sayso.gallery.search import ExactSearch
+from sayso.gallery.search import UNIT_TOLERANCE, ExactSearch
 
 Float32 = NDArray[np.float32]
 
@@ -37,7 +37,7 @@ class ScoredSearch:
         """Append templates, float32 (m, d); raises ValueError as ``ExactSearch.add`` does."""
         if self._normaliser is not None:
             lengths = np.sqrt(np.vecdot(templates, templates))
-            if not np.all(np.abs(lengths - 1) <= _UNIT_TOLERANCE):  # NaN fails this, too
+            if not np.all(np.abs(lengths - 1) <= UNIT_TOLERANCE):  # NaN fails this, too
                 raise ValueError("a template is not of unit length")
             templates = self._normaliser.gallery(templates)
         self._exact.add(templates)
@@ -63,7 +63,3 @@ class ScoredSearch:
         vectors, less = self._normaliser.probes(probes)
         products, rows = self._exact.search(vectors, k, allowed)
         return self._normaliser.unscaled(products) - less[:, None], rows
-
-
-#: As far as a template's length may be from 1.
-_UNIT_TOLERANCE = 1e-3

@@ -54,7 +54,8 @@ _HALF_UNIT: Final = 2.0**-8
 #: The longest vectors that can be searched, templates of 512 numbers and the two of a normaliser:
 #: ``_SUMMING`` is derived for them.
 LARGEST_DIMENSION: Final = 514
-_UNIT_TOLERANCE: Final = 1e-3
+#: As far as the length of a vector may be from 1.
+UNIT_TOLERANCE: Final = 1e-3
 
 
 @dataclass(slots=True)
@@ -222,7 +223,7 @@ class ExactSearch:
         if self._first_pass.precision == "bf16":
             # By the Cauchy-Schwarz inequality; every length here is 1 but for the tolerance.
             unit = _HALF_UNIT
-            error += (1 + 2 * _UNIT_TOLERANCE) * (self._row_error + _rounding(probes))
+            error += (1 + 2 * UNIT_TOLERANCE) * (self._row_error + _rounding(probes))
         least = np.maximum(kth - unit * np.abs(kth) - error, _FLOOR)
         limit = np.maximum(least - error - unit * np.abs(least - error), _FLOOR)
         return least.astype(np.float32), limit.astype(np.float32)
@@ -247,7 +248,7 @@ class ExactSearch:
             raise ValueError(f"{what} have shape {array.shape}; (n, {self.dimension}) is needed")
         with np.errstate(invalid="ignore", over="ignore"):
             lengths = np.sqrt(np.vecdot(array, array))
-        off = ~(np.abs(lengths - 1) <= _UNIT_TOLERANCE)  # catches NaN too
+        off = ~(np.abs(lengths - 1) <= UNIT_TOLERANCE)  # catches NaN too
         if off.any():
             row = int(np.argmax(off))
             raise ValueError(
