@@ -20,6 +20,7 @@ NAMES = (
     "groups",
     "promises",
     "crowd",
+    "redaction",
     "search",
     "safeguards",
     "cost",

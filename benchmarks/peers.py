@@ -97,3 +97,61 @@ class DlibPipeline:
         """Embed uint8 (n, 112, 112, 3) faces, enlarged to the 150 pixels that it wants."""
         for face in faces:
             self._embed.compute_face_descriptor(cv2.resize(face, (150, 150)))
+
+
+class DefacePipeline:
+    """The tool ``deface`` with its own defaults: threshold 0.2, native size, blurred ovals.
+
+    ``backend`` is that of its CenterFace, ``opencv`` or ``onnxrt``. Left to itself it takes ONNX
+    Runtime where that is installed, and OpenCV where it is not, as after a plain installation.
+    """
+
+    THRESHOLD, MASK_SCALE = 0.2, 1.3
+
+    def __init__(self, backend: str) -> None:
+        import skimage.draw
+        from deface import deface
+        from deface.centerface import CenterFace
+
+        self._ellipse: Any = skimage.draw.ellipse
+
+        self._deface: Any = deface
+        self._centerface: Any = CenterFace(backend=backend)
+
+    @staticmethod
+    def installed() -> bool:
+        """Whether the tool is here, and what it imports."""
+        return importlib.util.find_spec("deface") is not None
+
+    def redact(self, source: Path, target: Path) -> None:
+        """Read a picture, blur its faces and write it: what the command does for one file."""
+        self._deface.image_detect(
+            ipath=str(source),
+            opath=str(target),
+            centerface=self._centerface,
+            threshold=self.THRESHOLD,
+            replacewith="blur",
+            mask_scale=self.MASK_SCALE,
+            ellipse=True,
+            draw_scores=False,
+            enable_preview=False,
+            keep_metadata=False,
+        )
+
+    def detections(self, rgb: NDArray[np.uint8]) -> Detections:
+        """What it finds in uint8 (h, w, 3) RGB, best first, in our form."""
+        rows, points = self._centerface(rgb, threshold=self.THRESHOLD)
+        order = np.argsort(-rows[:, 4], kind="stable")
+        return Detections(rows[order, :4], rows[order, 4], points[order].reshape(-1, 5, 2))
+
+    def covered(self, box: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.bool_]:
+        """Where it blurs for one face, bool of ``size``: the oval in the enlarged box."""
+        height, width = size
+        x1, y1, x2, y2 = self._deface.scale_bb(*box.astype(int), self.MASK_SCALE)
+        y1, y2, x1, x2 = max(0, y1), min(height - 1, y2), max(0, x1), min(width - 1, x2)
+        mask = np.zeros(size, np.bool_)
+        rows, columns = self._ellipse(
+            (y2 - y1) // 2, (x2 - x1) // 2, (y2 - y1) // 2, (x2 - x1) // 2
+        )
+        mask[y1:y2, x1:x2][rows, columns] = True
+        return mask

@@ -57,6 +57,7 @@ class Unguarded(Sayso):
         decision: Decision,
         *,
         picture: str | None,  # noqa: ARG002
+        settle: object = None,  # noqa: ARG002
     ) -> TemplateMatches:
         matches = self._resources.index.match(
             call.collection or "",

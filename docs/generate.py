@@ -21,6 +21,7 @@ from docs.writers import (
     models,
     modes,
     openapi,
+    rest,
     settings,
     similarity,
 )
@@ -37,6 +38,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "models.md": models.page,
     "modes.md": modes.page,
     "openapi.json": openapi.page,
+    "rest.md": rest.page,
     "settings.md": settings.page,
     "similarity.md": similarity.page,
 }

@@ -22,6 +22,7 @@ from sayso.errors import (
     CollectionNotFound,
     ConsentNotFound,
     ConsentRequired,
+    EvaluationNotReady,
     FaceNotFound,
     LooksLikeAnother,
     PurposeNotDeclared,
@@ -186,6 +187,8 @@ class World:
         self._clubs: dict[str, Club] = {}
         self._erased: list[tuple[str, str]] = []
         self._keys: list[Holder] = []
+        self._evaluated: set[tuple[str, str]] = set()
+        self._finished = False
 
     # Not methods of Sayso: what the test asks the model for.
 
@@ -458,6 +461,13 @@ class World:
         self._admit(who, EVERY_ACTION, name)
         return self._counts(who, name, self._club(name))
 
+    def threshold(self, who: Holder, name: str, *, purpose: str | None) -> int:
+        self._admit(who, KNOWING, name)
+        if purpose is not None and who.purpose not in (None, purpose):
+            raise AccessDenied
+        wanted, people = who.purpose or purpose, self._club(name).people.values()
+        return sum(p.faces for p in people if wanted is None or wanted in p.live(self.now))
+
     def delete_collection(self, who: Holder, name: str) -> int:
         self._admit(who, ["admin"], name)
         club = self._club(name)
@@ -574,6 +584,11 @@ class World:
         return [[name] if name in found else [] for name in names]
 
     def recognize(
+        self, who: Holder, collection: str, name: str, *, purpose: str | None
+    ) -> list[list[str]]:
+        return self.recognize_templates(who, collection, [name], purpose=purpose)
+
+    def redact(
         self, who: Holder, collection: str, name: str, *, purpose: str | None
     ) -> list[list[str]]:
         return self.recognize_templates(who, collection, [name], purpose=purpose)
@@ -710,6 +725,39 @@ class World:
     def measure(self, who: Holder, folder: LabelledFolder) -> int:
         self._admit(who, ["admin"], None)
         return len(folder.files)
+
+    def begin_evaluation(self, who: Holder, name: str) -> str:
+        self._admit(who, ["admin"], None, everywhere=True)
+        self._evaluated, self._finished = set(), False
+        return name
+
+    def add_evaluation_picture(self, who: Holder, _id: str, **sent: Any) -> bool:
+        self._admit(who, ["admin"], None, everywhere=True)
+        self._evaluated.add((sent["person"], sent["file"]))
+        return True
+
+    def label_evaluation(self, who: Holder, _id: str, groups: Mapping[str, str]) -> int:
+        self._admit(who, ["admin"], None, everywhere=True)
+        return len(groups)
+
+    def finish_evaluation(self, who: Holder, _id: str) -> int:
+        self._admit(who, ["admin"], None, everywhere=True)
+        if self._finished:
+            raise EvaluationNotReady
+        self._finished = True
+        return len(self._evaluated)
+
+    def evaluation_figures(self, who: Holder, _id: str) -> int:
+        self._admit(who, ["admin"], None, everywhere=True)
+        return len(self._evaluated)
+
+    def evaluation_report(self, who: Holder, _id: str) -> bool:
+        self._admit(who, ["admin"], None, everywhere=True)
+        return True
+
+    def discard_evaluation(self, who: Holder, _id: str) -> str:
+        self._admit(who, ["admin"], None, everywhere=True)
+        return "discarded"
 
     def compare(self, who: Holder, a: bytes, b: bytes) -> bool:
         self._admit(who, ["compare"], None)
@@ -852,6 +900,9 @@ class World:
         (found,) = (each for each in self._keys if each.id == key)
         found.revoked = True
         return True
+
+    def signed_in(self, who: Holder, _by: str) -> None:
+        self._admit(who, EVERY_ACTION, None)
 
     def authenticate(self, _who: Holder, key: str, secret: str) -> str:
         (found,) = (each for each in self._keys if each.id == key)

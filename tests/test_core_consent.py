@@ -38,6 +38,7 @@ from sayso.vision.picture import PictureLimits
 from sayso.vision.types import Analysis, Face, Picture, Quality
 from tests.consent_model import KNOWING, Holder, World, plain
 from tests.gallery.synthetic import ANYBODY, MODEL, VERSION, templates
+from tests.reading import Reading
 
 NAMES = ("olga", "yuri")
 CLUBS = ("club", "team")
@@ -76,7 +77,7 @@ def _labelled(folder: Path) -> LabelledFolder:
     return labelled_folder(root)
 
 
-class Reader:
+class Reader(Reading):
     """In the place of the neural networks: reads from a picture's shade whose face is in it."""
 
     model, template_version, limits = MODEL, VERSION.template_version, PictureLimits()
@@ -143,9 +144,18 @@ AMOUNTS: dict[str, Callable[[Any], Any]] = {
     "collection_tags": dict,
     "compare_faces": lambda found: (len(found.matches), len(found.unmatched)),
     "recognize": lambda r: [[f.candidate.subject] if f.candidate else [] for f in r.faces],
+    "redact": lambda found: [[f.subject] if f.subject else [] for f in found.faces],
     "recognize_templates": lambda found: [[c.subject for c in each] for each in found],
     "detect": lambda found: len(found.faces),
+    "threshold": lambda found: found.threshold.population,
     "measure": lambda found: int(found.found.sum()),
+    "begin_evaluation": lambda run: run.name,
+    "add_evaluation_picture": lambda seen: seen.why is None,
+    "label_evaluation": lambda run: run.labelled,
+    "finish_evaluation": lambda run: run.pictures.with_template,
+    "evaluation_figures": lambda found: found.figures["counts"]["pictures"],
+    "evaluation_report": lambda report: "labelled" in report,
+    "discard_evaluation": lambda run: run.state,
     "compare": lambda found: found.similarity > 80,
     "subjects": lambda found: sorted((s.name, s.faces, s.purposes) for s in found),
     "subject": lambda found: (found.name, found.faces, found.purposes),
@@ -181,19 +191,20 @@ AMOUNTS: dict[str, Callable[[Any], Any]] = {
 
 #: Methods that ask nothing of the gallery.
 PLUMBING = {
-    "acting_as", "caller", "close", "require_foreign", "ready", "index_size", "template_version",
-    "calibration",
+    "acting_as", "caller", "close", "now", "require_foreign", "ready", "index_size",
+    "template_version",
+    "calibration", "evaluation", "evaluations",
     "page_token", "page_position", "recall", "remember",
 }  # fmt: skip
 #: Whoever may read the log reads the ids of everybody in it, but no names.
 AUDITING = {"audit_entries", "audit_export"}
 #: Methods that are for the purpose that they are asked for.
 SEARCHING = {
-    "recognize", "recognize_templates", "search_face", "search_picture", "search_users",
-    "search_users_by_picture",
+    "recognize", "recognize_templates", "redact", "search_face", "search_picture",
+    "search_users", "search_users_by_picture",
 }  # fmt: skip
 #: Methods that take a picture after the collection.
-OF_PICTURES = {"recognize", "search_picture", "search_users_by_picture"}
+OF_PICTURES = {"recognize", "redact", "search_picture", "search_users_by_picture"}
 #: Methods that ask how alike faces are to those of users.
 OF_USERS = {"associate_faces", "search_users", "search_users_by_picture"}
 
@@ -202,6 +213,7 @@ class ConsentMachine(RuleBasedStateMachine):
     """Calls of the core at random, against a model of what consent allows."""
 
     _empty: Path | None = None
+    _measured = 0
 
     @initialize()
     def open(self) -> None:
@@ -536,12 +548,15 @@ class ConsentMachine(RuleBasedStateMachine):
     @rule(who=callers, club=clubs, name=people, purpose=st.none() | purposes)
     def recognize(self, who: int, club: str, name: str, purpose: str | None) -> None:
         self._ask(self._who(who), "recognize", club, name, purpose=purpose)
+        self._ask(self._who(who), "redact", club, name, purpose=purpose)
 
     @rule(who=callers, club=clubs, name=people)
     def read(self, who: int, club: str, name: str) -> None:
         caller = self._who(who)
         self._ask(caller, "collections")
         self._ask(caller, "collection", club)
+        for purpose in (None, *PURPOSES):
+            self._ask(caller, "threshold", club, purpose=purpose)
         self._ask(caller, "purposes", club)
         self._ask(caller, "subject", club, name)
         self._ask(caller, "faces", club, name)
@@ -604,6 +619,10 @@ class ConsentMachine(RuleBasedStateMachine):
             self._ask(LOCAL, "authenticate", key.id, secret)
             self._ask(LOCAL, "authenticate_signature", key.id, secret)
 
+    @rule(who=callers)
+    def sign_in(self, who: int) -> None:
+        self._ask(self._who(who), "signed_in", "key")
+
     @rule(who=callers, number=st.integers(0, 3))
     def revoke(self, who: int, number: int) -> None:
         key = self.holders[number % len(self.holders)]
@@ -623,6 +642,40 @@ class ConsentMachine(RuleBasedStateMachine):
             self._ask(caller, "measure", _labelled(Path(elsewhere)))
         self._ask(caller, "keyring_status")
         self._ask(caller, "rotate_master_key")
+
+    @rule(who=callers)
+    def evaluate(self, who: int) -> None:
+        caller = self._who(who)
+        self._ask(caller, "begin_evaluation", "theirs")
+        for each in self.app.evaluations():
+            self._ask(caller, "discard_evaluation", each.id)
+            if each.id in [left.id for left in self.app.evaluations()]:
+                self._ask(LOCAL, "discard_evaluation", each.id)
+        if ConsentMachine._measured >= 3:  # each takes a second
+            return
+        ConsentMachine._measured += 1
+        run = self._ask(LOCAL, "begin_evaluation", "labelled").id
+        for asking in (caller, LOCAL):
+            for name, picture in PICTURES.items():
+                for file in ("1.png", "2.png"):
+                    self._ask(
+                        asking,
+                        "add_evaluation_picture",
+                        run,
+                        person=name,
+                        file=file,
+                        picture=picture,
+                    )
+        for asking in (caller, LOCAL):
+            self._ask(asking, "label_evaluation", run, {NAMES[0]: "tall"})
+        for asking in (caller, LOCAL):
+            self._ask(asking, "finish_evaluation", run)
+        until = time.monotonic() + 30
+        while self.app.evaluation(run).state != "done":
+            assert time.monotonic() < until, self.app.evaluation(run)
+            time.sleep(0.01)
+        self._ask(caller, "evaluation_figures", run)
+        self._ask(caller, "evaluation_report", run)
 
     @rule(hours=st.sampled_from([1, 4, 12, 24, 30]), instants=st.sampled_from([-1, 0, 1]))
     def wait(self, hours: int, instants: int) -> None:

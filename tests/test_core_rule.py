@@ -12,7 +12,13 @@ import pytest
 
 from sayso.audit.events import EnrolledSearched, PictureSearched
 from sayso.core import Sayso
-from sayso.errors import AccessDenied, CalibrationError, CollectionNotFound, ModelConflict
+from sayso.errors import (
+    AccessDenied,
+    CalibrationError,
+    CollectionNotFound,
+    GalleryError,
+    ModelConflict,
+)
 from sayso.evidence.calibration import POINTS_PER_DECADE, default, dumps
 from sayso.results import Consent, FalseMatchRule, Threshold
 from tests.desk import PHOTOS, Desk, desk
@@ -175,6 +181,60 @@ def test_a_picture_without_faces_tells_how_many_are_enrolled(desk: Desk) -> None
     desk.enrol("ada", 0)
     told = desk.app.recognize("club", desk.studio.draw(), purpose=PHOTOS).threshold
     assert (told.population, told.probes, told.similarity) == (1, 0, 80)
+
+
+@pytest.mark.parametrize("per", ["picture", "face"])
+@pytest.mark.parametrize("expected", [1e-9, 1e-6, 0.01])
+def test_what_a_search_must_reach_is_told_without_one(
+    desk: Desk, face: str, per: Any, expected: float
+) -> None:
+    desk.enrol("dora", 5, "door")
+    desk.app.set_false_match_rule("club", FalseMatchRule(expected, per))
+    told = desk.app.threshold("club", purpose=PHOTOS, faces=3, min_similarity=10)
+    picture = desk.studio.draw(0, 1, 2)
+    found = desk.app.recognize("club", picture, purpose=PHOTOS, min_similarity=10)
+    assert told.threshold == found.threshold
+    assert told.normalised
+    if found.threshold.similarity is None:
+        assert (told.score, told.false_match_rate, told.expected_false_matches) == (None,) * 3
+        return
+    calibration = desk.app.calibration
+    assert calibration is not None
+    assert told.score is not None
+    assert told.false_match_rate is not None
+    assert told.expected_false_matches is not None
+    similarity = calibration.similarity(np.array(told.score))
+    assert similarity == pytest.approx(found.threshold.similarity)
+    assert told.expected_false_matches <= expected * (1 + 1e-6)
+    chances = found.threshold.population * (3 if per == "picture" else 1)
+    assert told.expected_false_matches == pytest.approx(told.false_match_rate * chances)
+
+
+def test_who_may_be_shown_counts_for_what_must_be_reached(desk: Desk, face: str) -> None:
+    desk.enrol("dora", 5, "door")
+    counted = [
+        desk.app.threshold("club").threshold.population,  # at the machine: all who are enrolled
+        desk.app.threshold("club", purpose=PHOTOS).threshold.population,
+        desk.app.threshold("club", purpose="door").threshold.population,
+        desk.key("audit", purpose="door").threshold("club").threshold.population,
+    ]
+    assert counted == [5, 4, 1, 1]
+    with pytest.raises(AccessDenied, match="photos"):
+        desk.key("search").threshold("club", purpose="door")
+    with pytest.raises(AccessDenied):
+        desk.key("detect", "compare").threshold("club")
+    with pytest.raises(CollectionNotFound):
+        desk.app.threshold("team")
+    for faces, similarity in ((0, 80), (1, 101), (1, -1)):
+        with pytest.raises(GalleryError):
+            desk.app.threshold("club", faces=faces, min_similarity=similarity)
+
+
+def test_in_an_empty_collection_what_was_asked_for_decides(desk: Desk) -> None:
+    told = desk.app.threshold("club")
+    assert (told.threshold.similarity, told.threshold.population) == (80, 0)
+    assert told.expected_false_matches == 0
+    assert desk.app.threshold("club", min_similarity=0).score is None
 
 
 def test_a_growing_gallery_asks_for_more(tmp_path: Path) -> None:

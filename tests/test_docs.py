@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import json
 import math
 import os
 import re
@@ -282,7 +283,10 @@ RUN: dict[str, Callable[[Path, Path], str]] = {
     "docs/tutorial/consent.md": prepare_consent,
     "docs/how-to/install-models-offline.md": prepare_offline,
     "docs/how-to/annotate-a-folder.md": prepare_folder,
+    "docs/how-to/choose-a-threshold.md": prepare_folder,
+    "docs/how-to/publish-an-events-photos.md": prepare_folder,
     "docs/how-to/onnx-runtime.md": prepare_runtime,
+    "docs/how-to/use-the-console.md": prepare_folder,
     "docs/how-to/back-up-and-restore.md": prepare_people,
     "docs/how-to/run-the-service.md": prepare_service,
     "docs/how-to/move-from-rekognition.md": prepare_people,
@@ -410,6 +414,18 @@ def test_every_public_name_is_documented() -> None:
     page = reference("api.md")
     for name in set(sayso.__all__) - {"SaysoError"}:
         assert re.search(rf"^## sayso\.{name}$", page, re.MULTILINE), name
+
+
+def test_every_request_and_document_of_the_service_is_documented() -> None:
+    page = reference("rest.md")
+    described = json.loads(reference("openapi.json"))
+    for path, methods in described["paths"].items():
+        for method in methods:
+            assert f"\n{method.upper()} {path}\n" in page
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    assert set(headings) >= set(described["components"]["schemas"])
+    # Two of one name would share an anchor, and what leads to one would lead to the other.
+    assert len({heading.lower() for heading in headings}) == len(headings)
 
 
 def test_every_default_model_has_a_card() -> None:

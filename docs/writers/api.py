@@ -10,9 +10,10 @@ from typing import Any, get_args
 
 import sayso
 from docs.writers.markdown import prose
-from sayso import callers, results
+from sayso import callers, redacted, results
 from sayso.audit import heads, verification
 from sayso.evaluation import folder
+from sayso.redaction import types as redaction
 from sayso.vision import detections, picture, types
 
 _INTRODUCTION = """\
@@ -45,6 +46,8 @@ _MAIN: tuple[tuple[str, Any], ...] = (
     ("sayso.evaluation.folder.LabelledFolder", folder.LabelledFolder),
     ("sayso.evaluation.folder.labelled_folder", folder.labelled_folder),
     ("sayso.evaluation.folder.Measured", folder.Measured),
+    ("sayso.redacted.Reason", redacted.Reason),
+    ("sayso.redaction.types.Style", redaction.Style),
     ("sayso.vision.detections.Detections", detections.Detections),
     ("sayso.vision.types.Mode", types.Mode),
     ("sayso.vision.picture.PictureLimits", picture.PictureLimits),

@@ -19,7 +19,7 @@ written. Besides the fields below every entry has
 | `number` | 1 for the first entry, then without a gap |
 | `time` | when, ISO 8601 in UTC, to the microsecond |
 | `previous` | what ties it to the entry before |
-| `actor` | who did it; `retention` where a consent had ended and nobody had to ask |
+| `actor` | who did it; `retention` where time did: a consent ended, an evaluation was left lying |
 | `key` | id of the access key that they came with, or null |
 | `purpose` | what a search was for, or the purpose of the access key, or null |
 | `event` | the kind: the headings of this page |
@@ -58,12 +58,16 @@ _FORMS = {
     "bool": "true or false",
     "tuple[str, ...]": "array of texts",
     "tuple[str, str]": "array of two texts",
+    "tuple[tuple[int, int, int, int], ...]": "array of arrays of four whole numbers",
     "tuple[Found, ...]": "array of objects, [as below](#within-found)",
     "EndingReason": "text",
     "ErasureReason": "text",
     "FacesErasureReason": "text",
     "SubjectPart": "text",
     "AuditUse": "text",
+    "SignInWay": "text",
+    "EvaluationEnd": "text",
+    "EvaluationPart": "text",
 }
 
 

@@ -48,8 +48,11 @@ from sayso.results import (
     PictureEnrolment,
     Purpose,
     RecognizedFace,
+    Redacted,
+    RedactedFace,
     Subject,
     SubjectReport,
+    Threshold,
     Tombstone,
 )
 from sayso.vision.types import Face, Quality
@@ -70,9 +73,11 @@ _MEANINGS = {
     "actions": "what the key may do",
     "actor": "who did it; of an access key, whose it is",
     "attestation": "the statement of how consent is collected, or null",
+    "asked": "the caller's own limit, 0 to 100; a redaction has none",
     "by_default": "whether nobody declared the purpose, and the first consent to it did",
     "bytes": "size of the backup",
     "collections": "those that the key is good for; null for all",
+    "covered": "whether the face was covered; of a picture, how many were",
     "created_by": "who made the key",
     "declared": "when the purpose was first declared",
     "declared_by": "who wrote the notice that is in force",
@@ -90,10 +95,12 @@ _MEANINGS = {
     "idle_days": "a consent ends so many days after the last contact",
     "key_file": "where the master key is",
     "keyring": "where the keyring was copied to",
+    "kept": "how many faces were not covered",
     "last_interaction": "when the person was last in touch",
     "max_days": "a consent ends so many days after it was given; null for no such limit",
     "max_expected_false_matches": "how many strangers may be expected among the matches of a "
     "search, at most",
+    "media_type": "of the copy",
     "met": "when the purpose was met, or null",
     "notes": "what the result stands on",
     "notice": "what people are told; in a report, what this one was told",
@@ -104,11 +111,24 @@ _MEANINGS = {
     "problems": "what is not as it was written, at most 100",
     "public_key": "the Ed25519 key that verifies the log, 64 hex digits",
     "purpose": "a purpose's name; of an entry, what was searched for, or null",
-    "reason": "asked, withdrawn, expired, collection (deleted) or restore",
+    "per": "what that limit holds for: a picture with all its faces, or each face",
+    "population": "how many of the enrolled faces could have been found",
+    "probes": "how many faces were looked for together",
+    "reason": "of a tombstone: asked, withdrawn, expired, collection (deleted) or restore; of a "
+    "face in a redacted picture why it was kept (consent) or covered: no-match that the rule and "
+    "a consent allow, too-small, blurred, unsure whether it is a face, duplicate (another face is "
+    "more like the same subject); or either, by-hand",
+    "record": "how the audit log names the picture",
     "revoked": "when the key was revoked, or null",
     "sayso-audit-head": "1, the version of this form",
+    "sayso-redaction": "1, the version of this form",
     "searches": "every search that found the subject, the oldest first",
     "secret": "shown by `keys create` and never again",
+    "software": "what made the copy",
+    "style": "how faces were covered: solid, mosaic or ellipse",
+    "thorough": "whether faces were looked for more closely (`--thorough`)",
+    "made": "when, in UTC: on the consents as they stood then",
+    "threshold": "what had to be reached to be named",
     "signature": "of the hash, Ed25519, 128 hex digits",
     "similarities": "of the faces that were found to be the subject's, best first; else empty",
     "time": "when: ISO 8601, UTC",
@@ -137,7 +157,8 @@ _MEANINGS = {
     "elsewhere how many",
     "false_match_rate": "upper bound on the share of pairs of strangers that score at least as "
     "high",
-    "file": "name of the document of evidence, or of the file that was written or read",
+    "file": "name of the document of evidence, or of the file that was written or read; null where "
+    "there is none",
     "false_matches_per": "what that limit holds for: all faces of a picture together, or each face",
     "from": "when the consent begins",
     "given": "when the subject agreed",
@@ -149,20 +170,22 @@ _MEANINGS = {
     "licence": "the terms of the weights",
     "model": "the recogniser that made the templates; null before the first enrolment",
     "name": "the model's name",
-    "picture": "the path as it was given",
+    "picture": "the path as it was given; of a redaction, only the name of the file",
     "pictures": "what became of each picture, in the order given",
     "pitch": "degrees; positive when the face looks up",
     "policy_version": "the text that was agreed to, or null",
     "purposes": "of a consent, all of its purposes; of a subject, those that a live consent "
     "covers; of a collection, those that were declared",
-    "quality": "how fit the face is to recognise somebody by; in `enrolled`, overall only",
+    "quality": "how fit the face is to recognise somebody by; in `enrolled` and of a redaction, "
+    "overall only, null where nobody looked so closely",
     "overall": "0 to 100; orders faces by how well they recognise",
     "recorded": "when the consent was recorded",
     "recorded_by": "who recorded it",
     "repeated": "whether that picture had enrolled the subject before",
     "roll": "degrees; positive when the head tilts clockwise in the picture",
-    "score": "how sure the detectors are that this is a face, 0 to 1",
-    "sha256": "of the file",
+    "score": "how sure the detectors are that this is a face, 0 to 1; null for a place that was "
+    "marked by hand",
+    "sha256": "of the file; of a redaction, of the copy",
     "sharpness": "0 to 100",
     "brightness": "0 to 100",
     "similarity": "0 to 100; null when unknown",
@@ -274,6 +297,11 @@ def _samples() -> Iterator[tuple[str, str, Any]]:
         documents.of_picture(
             path, 1280, 720, [documents.of_face(_FACE, _MATCH), documents.of_face(_FACE)]
         ),
+    )
+    yield (
+        "Redaction",
+        "`sayso redact`, also in the manifest it writes.",
+        _redacted().manifest("party.jpg", "out.jpg"),
     )
     face = documents.of_face(_FACE)
     yield (
@@ -402,6 +430,32 @@ def _keeping() -> Iterator[tuple[str, str, Any]]:
 def _enrolment() -> Enrolment:
     pictures = (PictureEnrolment("ada.jpg", 1, face_id=_IDS[0], box=_FACE.box, quality=_QUALITY),)
     return Enrolment("club", "ada", _IDS[2], pictures)
+
+
+def _redacted() -> Redacted:
+    faces = (
+        RedactedFace(
+            *(_FACE.box, _FACE.score, _QUALITY.overall, False, "consent"),
+            *(_MATCH.subject, _MATCH.similarity, _MATCH.expected_false_matches),
+        ),
+        RedactedFace((601.0, 33.2, 618.0, 54.0), 0.412, None, True, "too-small"),
+    )
+    threshold = Threshold(54.77, 0.0, 1, 1, 0.01, "picture")
+    return Redacted(
+        data=b"",
+        suffix=".jpg",
+        picture="",
+        record=_SHA256,
+        collection="club",
+        purpose="photo-delivery",
+        style="solid",
+        thorough=False,
+        made=_TIME,
+        width=1280,
+        height=720,
+        faces=faces,
+        threshold=threshold,
+    )
 
 
 def _consent() -> ConsentRecord:

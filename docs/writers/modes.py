@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from docs.writers.markdown import table
-from sayso.vision.passes import Pass, plan
-from sayso.vision.types import MODES
+from sayso.vision.passes import PLANS, Pass, plan
 
 _INTRODUCTION = """\
 # Modes
@@ -12,7 +11,8 @@ _INTRODUCTION = """\
 `--mode` on the command line, `mode=` in the library. This is the plan that each mode makes for
 pictures of some sizes: one detector over the whole picture, enlarged or reduced to the long side
 given. Why so: [detection](../explanation/detection.md). What each mode reaches and costs:
-[results](../../benchmarks/results.md).
+[results](../../benchmarks/results.md). The plan called redaction is that of `sayso redact`, and no
+mode to choose: why it is another is in [redaction](../explanation/redaction.md).
 """
 
 _SIZES = ((640, 480), (1024, 768), (1920, 1080), (3840, 2160), (7680, 4320))
@@ -25,7 +25,7 @@ def page() -> str:
     rows = [
         (f"{width} x {height}", mode, "; ".join(_pass(each, width, height) for each in passes))
         for width, height in _SIZES
-        for mode in MODES
+        for mode in PLANS
         for passes in [plan(width, height, mode)]
     ]
     return f"{_INTRODUCTION}\n{table(['picture', 'mode', 'passes'], rows)}\n\n" + _LEGEND

@@ -13,7 +13,7 @@ from sayso.vision import analyzer as vision
 from sayso.vision.detections import Detections
 from sayso.vision.detector import DEFAULT_MIN_SCORE, Detector
 from sayso.vision.embedder import Embedder
-from sayso.vision.passes import DetectorName
+from sayso.vision.passes import DetectorName, PlanName
 from sayso.vision.picture import PictureLimits, decode
 from sayso.vision.runtime import (
     InputSpec,
@@ -97,11 +97,24 @@ class Analyzer:
         self,
         picture: str | Path | bytes | Picture,
         *,
-        mode: Mode = "balanced",
+        mode: PlanName = "balanced",
         min_score: float = DEFAULT_MIN_SCORE,
+        in_front: bool = False,
     ) -> Detections:
-        """Only boxes, scores and landmarks: faster where qualities and templates are not needed."""
-        return self._vision().detect(self.read(picture), mode=mode, min_score=min_score)
+        """Only boxes, scores and landmarks: faster where qualities and templates are not needed.
+
+        With ``in_front`` a face before a large one is never taken for a part of it.
+        """
+        return self._vision().detect(
+            self.read(picture), mode=mode, min_score=min_score, in_front=in_front
+        )
+
+    def describe(self, picture: Picture, found: Detections, *, mode: Mode = "balanced") -> Analysis:
+        """Qualities and templates of faces that ``detect`` found in a picture, in their order.
+
+        For whoever needs them of some faces only; for all of them there is ``analyze``.
+        """
+        return self._vision().describe(picture, found, mode)
 
     def load(self) -> None:
         """Load the models now rather than at the first picture."""

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path
+
+#: What a file system says that has no hard links, or not for this file.
+_NO_LINKS = frozenset(
+    {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
+)
 
 
 def sync_folder(folder: Path) -> None:
@@ -15,6 +21,32 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def put_in_place(temporary: Path, target: Path, *, replace: bool = True) -> None:
+    """Give a file that is complete its name; without ``replace`` only where nothing has it.
+
+    Raises OSError: FileExistsError for a name that is taken, even since a moment.
+    """
+    if replace:
+        temporary.replace(target)
+        return
+    try:
+        os.link(temporary, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+    else:
+        temporary.unlink()
+        return
+    # The name is taken first, by an empty file: whoever comes meanwhile finds it taken.
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        temporary.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            target.unlink()
+        raise
 
 
 def leftover_prefix(target: Path) -> str:

@@ -46,6 +46,8 @@
         ├── ConsentRequired       no live consent covers what was asked
         ├── PurposeNotDeclared    the collection declares its purposes, and not this one
         ├── KeyNotFound           there is no access key of that id
+        ├── EvaluationNotFound    no evaluation of that id is in this process
+        ├── EvaluationNotReady    it is not so far yet, or takes nothing more
         ├── ModelConflict         templates of another model than the collection's
         ├── StoreUnavailable      the store cannot be opened, read or written
         └── EnrolmentError
@@ -209,6 +211,14 @@ class KeyNotFound(GalleryError):
     """There is no access key of that id."""
 
 
+class EvaluationNotFound(GalleryError):
+    """There is no evaluation of that id in this process."""
+
+
+class EvaluationNotReady(GalleryError):
+    """The evaluation is not so far yet, or is over and takes nothing more."""
+
+
 class ModelConflict(GalleryError):
     """Templates of one model were offered to a collection of another."""
 
@@ -247,6 +257,8 @@ __all__ = [
     "ConsentNotFound",
     "ConsentRequired",
     "EnrolmentError",
+    "EvaluationNotFound",
+    "EvaluationNotReady",
     "FaceNotFound",
     "FaceTooPoor",
     "GalleryError",

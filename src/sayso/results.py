@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,8 @@ from sayso.gallery.types import (
     User,
     Withdrawal,
 )
-from sayso.vision.types import Face, Quality
+from sayso.redacted import Redacted, RedactedFace
+from sayso.vision.types import Face, Mode, Quality
 
 #: Why a face of a picture was not taken, in the words of Amazon Rekognition.
 LeftReason = Literal[
@@ -44,6 +46,9 @@ LeftReason = Literal[
     "FACE_NOT_LARGEST",
 ]
 DeletionFailure = Literal["FACE_NOT_FOUND", "ASSOCIATED_TO_AN_EXISTING_USER"]
+#: How far an evaluation is. Open, it takes pictures; then it waits for its turn, is measured, has
+#: its report drawn, and is done.
+EvaluationState = Literal["open", "waiting", "measuring", "drawing", "done", "failed", "discarded"]
 LinkFailure = Literal["FACE_NOT_FOUND", "ASSOCIATED_TO_A_DIFFERENT_USER", "LOW_MATCH_CONFIDENCE"]
 
 
@@ -385,6 +390,74 @@ class SubjectReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ThresholdInForce:
+    """What a search would have to reach now, and what that is worth; nobody was searched for.
+
+    ``score`` is the lowest that counts, on the scale that searches stand on: ``normalised`` tells
+    whether that is normalised scores, or plain cosines. ``false_match_rate`` is the share of pairs
+    of strangers that reach it, at most, and ``expected_false_matches`` how many strangers are
+    expected among the matches of such a search, at most. All three are None where no score keeps
+    the rule, or none is asked for.
+    """
+
+    threshold: Threshold
+    score: float | None
+    normalised: bool
+    false_match_rate: float | None
+    expected_false_matches: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedPictures:
+    """How many ``pictures`` of ``people`` an evaluation has, and how many gave a template."""
+
+    pictures: int
+    people: int
+    with_template: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRun:
+    """How far an evaluation is; nobody is told of in it but by numbers.
+
+    ``searched`` are the pictures of the gallery that it searches in, if there is one. ``labelled``
+    counts the people with a group. ``step`` says what is done now, and ``progress``, 0 to 1, how
+    much was done since it was finished. ``problem`` says why it failed.
+    """
+
+    id: str
+    name: str
+    state: EvaluationState
+    mode: Mode
+    compare: bool
+    created: datetime
+    created_by: str
+    finished: datetime | None
+    pictures: EvaluatedPictures
+    searched: EvaluatedPictures
+    labelled: int
+    step: str | None
+    progress: float
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedPicture:
+    """What an evaluation made of a picture: ``quality`` 0 to 100, or ``why`` it is of no use."""
+
+    quality: float | None
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationFigures:
+    """What an evaluation found: in sentences, and everything as plain values."""
+
+    summary: tuple[str, ...]
+    figures: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class KeyringStatus:
     """How many subjects have a key, and under which master key, in which file.
 
@@ -411,6 +484,11 @@ __all__ = [
     "Enrolment",
     "Entry",
     "EntryAbout",
+    "EvaluatedPicture",
+    "EvaluatedPictures",
+    "EvaluationFigures",
+    "EvaluationRun",
+    "EvaluationState",
     "EvidenceFile",
     "FaceCandidate",
     "FaceComparison",
@@ -430,11 +508,14 @@ __all__ = [
     "Purpose",
     "Recognition",
     "RecognizedFace",
+    "Redacted",
+    "RedactedFace",
     "Restoration",
     "Subject",
     "SubjectReport",
     "TemplateMatches",
     "Threshold",
+    "ThresholdInForce",
     "Tombstone",
     "User",
     "UserCandidate",

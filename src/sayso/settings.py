@@ -173,6 +173,12 @@ class ServiceSettings(BaseSettings):
     port: int = Field(
         default=8080, ge=0, le=65535, description="Port to listen on; 0: any that is free."
     )
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/?#@\s]+$",
+        description="Address that browsers reach the service at, if it is another one, such "
+        "as https://faces.example.org behind a proxy. The cookies of the console are then for TLS.",
+    )
     tls_cert: Path | None = Field(
         default=None,
         description="File of the TLS certificate and its chain, in PEM. With it, only TLS.",

@@ -62,10 +62,18 @@ SAMPLES: tuple[Event, ...] = (
 #: Kinds that the samples leave out, so that the numbers in the tests stay theirs.
 MORE: tuple[Event, ...] = (
     events.PicturesEvaluated(40, 8),
+    events.EvaluationBegun("5d1e"),
+    events.EvaluationLabelled("5d1e", 2),
+    events.EvaluationRead("5d1e", "report"),
+    events.EvaluationDropped("5d1e", 12, "expired"),
     events.RetentionSwept(2),
+    events.SignedIn("link"),
     events.KeyringRead(),
     events.FacesErased("club", ADA, 2, "withdrawn"),
     events.EnrolledSearched("club", ADA, FACE, 80.0, (Found(BOB, 91.5),)),
+    events.PictureRedacted(
+        "club", PICTURE, "solid", 3, 1, (ADA,), ((10, 20, 50, 70),), ((-5, 2, 30, 40),)
+    ),
     events.FacesRead("club", 3),
     events.UserCreated("club", ADA),
     events.UserDeleted("club", ADA),

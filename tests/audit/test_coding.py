@@ -111,6 +111,7 @@ def test_a_value_that_is_none_of_the_listed_is_refused() -> None:
         (events.PictureSearched("club", None, 2, 80, (Found(ADA, 90), Found(ADA, 85))), {ADA}),
         (events.CollectionDeleted("club", 5), set()),
         (events.KeysRead(), set()),
+        (events.SignedIn("key"), set()),
     ],
 )
 def test_an_event_is_about_all_subjects_in_it(event: Event, subjects: set[str]) -> None:

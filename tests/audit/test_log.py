@@ -85,6 +85,8 @@ def test_a_change_that_fails_leaves_no_entry(store: Engine, log: Log) -> None:
     ("which", "numbers"),
     [
         ({"after": 27}, [28, 29, 30]),
+        ({"before": 3}, [1, 2]),
+        ({"after": 3, "before": 6, "newest_first": True}, [5, 4]),
         ({"limit": 2}, [1, 2]),
         ({"limit": 2, "newest_first": True}, [30, 29]),
         ({"limit": 0}, []),

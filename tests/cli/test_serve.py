@@ -8,18 +8,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 import sayso
 from sayso.callers import ACTIONS
 from tests.cli.conftest import Cli
-from tests.service.process import serving, settled
+from tests.service.process import ServerProcess, serving, settled, until
 
 
 def test_help_tells_of_the_options(cli: Cli) -> None:
     outcome = cli("serve", "--help")
     assert outcome.status == 0
-    for option in ("--host", "--port", "--tls-cert", "--tls-key"):
+    for option in ("--host", "--port", "--tls-cert", "--tls-key", "--sign-in-link"):
         assert option in outcome.out
 
 
@@ -124,6 +125,8 @@ def test_on_a_terminal_nobody_is_warned_of_logs(data_dir: Path) -> None:
             shown += os.read(terminal, 65536)
         assert b"keep it to yourself" in shown
         assert b"may be kept in a log" not in shown
+        while b"/console/enter#" not in shown:
+            shown += os.read(terminal, 65536)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     finally:
@@ -131,3 +134,80 @@ def test_on_a_terminal_nobody_is_warned_of_logs(data_dir: Path) -> None:
         process.wait()
         os.close(terminal)
         os.close(end)
+
+
+# --- the link to the console -----------------------------------------------------------------
+
+
+def link_of(output: str) -> str:
+    (link,) = re.findall(r"^  (http\S+/console/enter#\S+)$", output, re.MULTILINE)
+    return str(link)
+
+
+def enter(server: ServerProcess, link: str) -> httpx.Response:
+    """Send what the page of the link sends."""
+    address, _, token = link.partition("#")
+    assert address == f"{server.url}/console/enter"
+    return httpx.post(address, data={"token": token}, timeout=60)
+
+
+def test_a_link_is_shown_when_it_is_asked_for_and_works_once(data_dir: Path) -> None:
+    with serving(data_dir, "--sign-in-link") as server:
+        until(lambda: "/console/enter#" in server.output)
+        link = link_of(server.output)
+        entered = enter(server, link)
+        assert entered.status_code == 303
+        cookies = {"Cookie": entered.headers["set-cookie"].partition(";")[0]}
+        assert server.get("/v1/collections", headers=cookies).status_code == 200
+        again = enter(server, link)
+        assert again.status_code == 403
+        assert "set-cookie" not in again.headers
+        assert server.stop() == 0
+        token = link.partition("#")[2]
+        assert token not in server.log
+    with sayso.open(data_dir) as app:
+        signed_in = [each for each in app.audit_entries() if each.event.kind == "signed-in"]
+        assert [each.actor for each in signed_in] == [app.caller.actor]
+
+
+def test_a_signal_has_another_link_shown_and_the_service_goes_on(data_dir: Path) -> None:
+    with serving(data_dir, "--sign-in-link") as server:
+        until(lambda: "/console/enter#" in server.output)
+        first = link_of(server.output)
+        server.get("/healthz")
+        server.signal(signal.SIGUSR1)
+        until(lambda: server.output.count("/console/enter#") == 2)
+        second = link_of(server.output.replace(first, ""))
+        assert second != first
+        for link in (second, first):  # that one is as good as it was
+            assert enter(server, link).status_code == 303
+            assert enter(server, link).status_code == 403
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize("options", [[], ["--no-sign-in-link"]])
+def test_no_link_gets_into_a_log_by_itself(data_dir: Path, options: list[str]) -> None:
+    with serving(data_dir, *options) as server:
+        server.get("/healthz")
+        server.signal(signal.SIGUSR1)
+        until(lambda: "no link is shown" in server.log)
+        assert server.get("/healthz").status_code == 200
+        assert server.stop() == 0
+        assert "/console/enter" not in server.output + server.log
+
+
+def test_the_link_is_for_the_address_that_browsers_use(data_dir: Path) -> None:
+    public = "https://faces.example.org"
+    with serving(data_dir, "--sign-in-link", public_url=public) as server:
+        until(lambda: "/console/enter#" in server.output)
+        assert link_of(server.output).startswith(f"{public}/console/enter#")
+
+
+@pytest.mark.parametrize("url", ["faces.example.org", "ftp://a", "https://a/b", "https://u:p@a"])
+def test_a_public_address_that_is_none_is_told(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("SAYSO_PUBLIC_URL", url)
+    outcome = cli("serve")
+    assert outcome.status == 1
+    assert "SAYSO_PUBLIC_URL" in outcome.err

@@ -16,6 +16,7 @@ from sayso.audit.events import (
     Found,
     InteractionRecorded,
     LookalikeRefused,
+    PictureRedacted,
     PictureSearched,
     SubjectErased,
     SubjectRead,
@@ -99,6 +100,10 @@ def test_a_search_that_found_others_is_not_told() -> None:
             "erased a description of your face, since the consent that allowed it is taken back.",
         ),
         (FacesErased("club", ME, 3, "expired"), "erased 3 descriptions of your face, since the"),
+        (
+            PictureRedacted("club", DIGEST, "solid", 9, 8, (OTHER, ME)),
+            "made a copy of a picture, the one searched just then, in which you can be seen",
+        ),
         (SubjectRead("club", ME, "report"), "made a report like this one."),
         (SubjectErased("club", ME, "asked", 1, 1), "erased you."),
     ],

@@ -18,6 +18,7 @@ COMMANDS = [
     "collections",
     "enroll",
     "recognize",
+    "redact",
     "subjects",
     "consents",
     "purposes",

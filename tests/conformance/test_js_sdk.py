@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests import npm
 from tests.conformance.conftest import KNOWN, Picture, Served
 
 PROGRAM = Path(__file__).resolve().parent / "js"
 
 
 @pytest.fixture(scope="module")
-def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program with the SDK installed beside it, kept in pytest's cache between runs."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("there is no Node.js with npm on this machine")
-    lock = (PROGRAM / "package-lock.json").read_bytes()
-    name = f"js-sdk-{hashlib.sha256(lock).hexdigest()[:16]}"
-    cache = getattr(request.config, "cache", None)
-    folder = Path(cache.mkdir(name)) if cache else tmp_path_factory.mktemp(name)
-    for path in PROGRAM.iterdir():
-        if path.is_file():
-            shutil.copy(path, folder)
-    if not (folder / "installed").exists():
-        done = subprocess.run(
-            ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        if done.returncode:
-            pytest.skip(f"the SDK cannot be installed: {done.stderr[-300:]}")
-        (folder / "installed").touch()
-    return folder
+def program(request: pytest.FixtureRequest) -> Path:
+    """The program with the SDK installed beside it."""
+    return npm.installed(PROGRAM, "js-sdk", request)
 
 
 def test_a_collection_is_made_filled_searched_and_deleted(
@@ -74,6 +52,4 @@ def test_a_collection_is_made_filled_searched_and_deleted(
 
 
 def test_the_lock_names_no_host() -> None:
-    lock = (PROGRAM / "package-lock.json").read_text()
-    assert "://" not in lock
-    assert '"resolved"' not in lock
+    assert npm.names_no_host(PROGRAM)

@@ -211,6 +211,14 @@ def test_the_smallest_folder_gives_a_report() -> None:
     assert any(each.startswith("identification: it needs 10 people") for each in found.left_out)
 
 
+def test_where_nobody_is_missed_the_drawings_say_so() -> None:
+    found = evaluate(measured(*faces(40, 3, noise=0.1)), [RawCosine()], PROVENANCE)
+    assert found.results[0].identification is not None
+    page = render(found)
+    assert "no pair of pictures of one person was missed" in page
+    assert "no search missed the person" in page
+
+
 def test_templates_that_make_no_pair_are_refused() -> None:
     people, templates = faces(2, 2)
     templates[1] = templates[2] = 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -51,3 +52,23 @@ def test_what_a_killed_writer_left_is_swept(tmp_path: Path) -> None:
     (tmp_path / "kept").touch()
     sweep_temporaries(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_is_there_is_left_where_nothing_may_be_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def without_links(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "as exFAT says")
+
+    if not links:
+        monkeypatch.setattr(os, "link", without_links)
+    write_atomically(tmp_path / "file", b"content", replace=False)
+    assert (tmp_path / "file").read_bytes() == b"content"
+    with pytest.raises(FileExistsError):
+        write_atomically(tmp_path / "file", b"another", replace=False)
+    assert (tmp_path / "file").read_bytes() == b"content"
+    (tmp_path / "link").symlink_to("nothing")
+    with pytest.raises(FileExistsError):
+        write_atomically(tmp_path / "link", b"another", replace=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
-from sayso.vision.annotation import FaceLabel, annotate, encode
-from sayso.vision.errors import PictureTooLarge, UnsupportedPicture
-from sayso.vision.picture import decode
+from sayso.vision.annotation import FaceLabel, annotate
 from sayso.vision.types import Picture
 
 #: The ground that text stands on; see the module.
@@ -148,35 +144,3 @@ def test_a_crowd_takes_little_time_and_every_name_is_there() -> None:
     labels = [FaceLabel((x, y, x + 50, y + 60), f"p{x}", 90.0) for x, y in corners.tolist()]
     out = annotate(blank(3840, 2160), labels)
     assert label_areas(out).sum() > 100 * 30 * 60
-
-
-@pytest.mark.parametrize("suffix", [".png", ".JPG", ".jpeg", ".webp", ".tiff", ".bmp", ".avif"])
-def test_encoding(suffix: str) -> None:
-    picture = annotate(blank(), [FaceLabel((200, 150, 300, 280), "ada", 97.0)])
-    back = decode(encode(picture, suffix))
-    assert back.pixels.shape == picture.pixels.shape
-    worst = np.abs(back.pixels.astype(int) - picture.pixels.astype(int)).mean()
-    assert worst == 0 if suffix in (".png", ".tiff", ".bmp") else worst < 3
-
-
-@pytest.mark.parametrize("suffix", [".psd", "", "png"])
-def test_unknown_suffix(suffix: str) -> None:
-    with pytest.raises(UnsupportedPicture, match=r"\.jpeg, \.jpg, \.png"):
-        encode(blank(), suffix)
-
-
-def width_of(encoded: bytes) -> int:
-    with Image.open(io.BytesIO(encoded)) as image:
-        image.load()
-        return image.width
-
-
-@pytest.mark.parametrize(
-    ("suffix", "longest"), [(".webp", 16_383), (".jpg", 65_500), (".avif", 32_768)]
-)
-def test_a_picture_that_does_not_fit_its_format(suffix: str, longest: int) -> None:
-    assert width_of(encode(blank(longest, 8), suffix)) == longest
-    for picture in (blank(longest + 1, 8), blank(8, longest + 1)):
-        with pytest.raises(PictureTooLarge, match=rf"at most {longest:,}; use \.png"):
-            encode(picture, suffix)
-    assert width_of(encode(blank(longest + 1, 8), ".png")) == longest + 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sayso.vision.alignment import REFERENCE
 from sayso.vision.detections import Detections, empty
 from sayso.vision.merging import comparable, merge
 from sayso.vision.passes import Pass
@@ -20,6 +21,12 @@ def _found(*rows: tuple[float, float, float, float]) -> Detections:
         np.array([row[3] for row in rows], np.float32),
         np.repeat(middles.reshape(-1, 1, 2), 5, axis=1),
     )
+
+
+def _featured(found: Detections) -> Detections:
+    """The same boxes, with eyes, nose and mouth where faces have them."""
+    sides = (found.boxes[:, 2:] - found.boxes[:, :2])[:, None]
+    return Detections(found.boxes, found.scores, found.boxes[:, None, :2] + REFERENCE / 112 * sides)
 
 
 def test_one_face_seen_by_two_detectors_is_one_face_between_both() -> None:
@@ -64,6 +71,19 @@ def test_the_features_of_a_large_face_are_no_second_face_but_a_small_face_in_it_
     assert sorted((merged.boxes[:, 2] - merged.boxes[:, 0]).tolist()) == [60, 700]
     # Without the large face around them they are a face like any other.
     assert len(merge([(FINE, _found(features))])) == 1
+
+
+def test_a_face_in_front_of_a_large_one_is_somebody_elses() -> None:
+    large = _featured(_found((100, 100, 700, 0.9)))
+    before = _featured(_found((400, 400, 250, 0.6)))
+    # With the eyes, nose and mouth of the large one it is but these, and if it is hardly seen, too.
+    same = Detections(before.boxes, before.scores, large.landmarks)
+    faint = _featured(_found((400, 400, 250, 0.3)))
+    for inner, sides in ((before, [700, 250]), (same, [700]), (faint, [700])):
+        merged = merge([(FINE, inner), (COARSE, large)], in_front=True)
+        assert (merged.boxes[:, 2] - merged.boxes[:, 0]).tolist() == sides
+    # Who only wants to see faces is better served without the parts of one.
+    assert len(merge([(FINE, before), (COARSE, large)])) == 1
 
 
 def test_landmarks_come_from_the_scale_at_which_the_face_is_seen_best() -> None:

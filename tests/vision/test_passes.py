@@ -6,23 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sayso.vision.passes import COARSE_MIN_HEIGHT, plan
+from sayso.vision.passes import COARSE_MIN_HEIGHT, PLANS, PlanName, plan
 from sayso.vision.tiling import OVERLAP, is_tiled
-from sayso.vision.types import MODES, Mode
+from sayso.vision.types import MODES
 
 SIDES = st.integers(1, 20_000)
 
 
-@given(SIDES, SIDES, st.sampled_from(MODES))
-def test_a_plan_is_bounded_whatever_the_size(width: int, height: int, mode: Mode) -> None:
+@given(SIDES, SIDES, st.sampled_from(PLANS))
+def test_a_plan_is_bounded_whatever_the_size(width: int, height: int, mode: PlanName) -> None:
     for entry in plan(width, height, mode):
         assert 0 < entry.scale * max(width, height) <= 8192.5
         assert entry.coarse or entry.scale <= 3.001
 
 
-@given(SIDES, SIDES, st.sampled_from(MODES))
+@given(SIDES, SIDES, st.sampled_from(PLANS))
 def test_what_no_tile_holds_whole_is_large_enough_for_a_coarse_pass(
-    width: int, height: int, mode: Mode
+    width: int, height: int, mode: PlanName
 ) -> None:
     passes = plan(width, height, mode)
     for fine in (entry for entry in passes if not entry.coarse):
@@ -36,8 +36,8 @@ def test_what_no_tile_holds_whole_is_large_enough_for_a_coarse_pass(
         )
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_every_mode_looks_for_a_face_that_fills_the_picture(mode: Mode) -> None:
+@pytest.mark.parametrize("mode", PLANS)
+def test_every_mode_looks_for_a_face_that_fills_the_picture(mode: PlanName) -> None:
     assert any(entry.margin > 0 for entry in plan(1000, 800, mode))
 
 

@@ -22,7 +22,10 @@ EndingReason = Literal["withdrawn", "expired"]
 FacesErasureReason = Literal["withdrawn", "expired", "asked"]
 ErasureReason = Literal["asked", "withdrawn", "expired", "collection", "restore"]
 SubjectPart = Literal["subject", "faces", "consents", "report"]
+EvaluationPart = Literal["figures", "report"]
+EvaluationEnd = Literal["asked", "expired", "closed"]
 AuditUse = Literal["tail", "export", "verify", "head"]
+SignInWay = Literal["key", "link"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +228,28 @@ class EnrolledSearched(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PictureRedacted(Event):
+    """A copy of a picture was made in which everybody is covered but who agreed to be seen.
+
+    ``picture`` is the original. Of so many ``faces`` in it so many are ``covered``; ``subjects``
+    are those who are not, since they were recognised and their consent covers the purpose: the
+    search of the same picture, just before, tells how similar they were. ``style`` is how the
+    others were covered. ``covered_by_hand`` and ``uncovered_by_hand`` are the boxes, x1, y1, x2,
+    y2 in whole pixels, where somebody decided otherwise.
+    """
+
+    kind = "picture-redacted"
+    collection: str
+    picture: str
+    style: str
+    faces: int
+    covered: int
+    subjects: tuple[str, ...]
+    covered_by_hand: tuple[tuple[int, int, int, int], ...] = ()
+    uncovered_by_hand: tuple[tuple[int, int, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FacesRead(Event):
     """The list of a collection's faces was read: so many of them."""
 
@@ -343,6 +368,50 @@ class PicturesEvaluated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class EvaluationBegun(Event):
+    """An evaluation was begun, whose pictures are sent one by one.
+
+    Each picture is on record by itself (``faces-detected``), and ``pictures-evaluated`` follows
+    before they are compared with each other; an evaluation without it was not finished.
+    """
+
+    kind = "evaluation-begun"
+    evaluation: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationLabelled(Event):
+    """So many ``people`` of an evaluation were put into groups, by the labels of whoever did it."""
+
+    kind = "evaluation-labelled"
+    evaluation: str
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRead(Event):
+    """What an evaluation found was read: its ``figures``, or its ``report``."""
+
+    kind = "evaluation-read"
+    evaluation: str
+    what: EvaluationPart
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationDropped(Event):
+    """An evaluation was dropped with all that was made of so many ``pictures`` for it.
+
+    ``reason`` is ``asked`` (somebody discarded it), ``expired`` (no picture had come for long) or
+    ``closed`` (the process ended before it was done; one that is killed leaves no such entry).
+    """
+
+    kind = "evaluation-dropped"
+    evaluation: str
+    pictures: int
+    reason: EvaluationEnd
+
+
+@dataclass(frozen=True, slots=True)
 class SubjectErased(Event):
     """A subject was erased with so many faces and consents, and the data key destroyed.
 
@@ -434,6 +503,14 @@ class KeysRead(Event):
     """The list of access keys was read, without their secrets."""
 
     kind = "keys-read"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn(Event):
+    """Somebody signed in to the console, with an access key or by a link that signs in once."""
+
+    kind = "signed-in"
+    by: SignInWay
 
 
 @dataclass(frozen=True, slots=True)
@@ -545,6 +622,7 @@ _CLASSES: tuple[type[Event], ...] = (
     TemplatesEnrolled,
     PictureSearched,
     EnrolledSearched,
+    PictureRedacted,
     FacesRead,
     UserCreated,
     UserDeleted,
@@ -556,6 +634,10 @@ _CLASSES: tuple[type[Event], ...] = (
     FacesDetected,
     FacesCompared,
     PicturesEvaluated,
+    EvaluationBegun,
+    EvaluationLabelled,
+    EvaluationRead,
+    EvaluationDropped,
     SubjectErased,
     FacesErased,
     CollectionsRead,
@@ -565,6 +647,7 @@ _CLASSES: tuple[type[Event], ...] = (
     RetentionSwept,
     PurposesRead,
     KeysRead,
+    SignedIn,
     KeyCreated,
     KeyRevoked,
     MasterKeyRotated,

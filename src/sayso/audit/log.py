@@ -131,6 +131,7 @@ def entries(
     connection: Connection,
     *,
     after: int = 0,
+    before: int | None = None,
     limit: int | None = None,
     newest_first: bool = False,
     collection: str | None = None,
@@ -140,11 +141,13 @@ def entries(
 ) -> Iterator[Entry]:
     """Yield the entries numbered above ``after``, the oldest first, at most ``limit``.
 
-    The others narrow it to one collection, one actor, one kind of event, or the subject of that
-    id. The connection must stay open meanwhile. Raises AuditError for an entry that is damaged;
-    only ``verify`` tells whether one was forged.
+    And below ``before``, where it is given. The others narrow it to one collection, one actor, one
+    kind of event, or the subject of that id. The connection must stay open meanwhile. Raises
+    AuditError for an entry that is damaged; only ``verify`` tells whether one was forged.
     """
     query = chain.row_query().where(_AUDIT.number > after)
+    if before is not None:
+        query = query.where(_AUDIT.number < before)
     wanted = {"collection": collection, "actor": actor, "kind": kind}
     for name, value in wanted.items():
         if value is not None:

@@ -18,6 +18,7 @@ from sayso.cli.keys import keys
 from sayso.cli.models import models
 from sayso.cli.purposes import purposes
 from sayso.cli.recognize import recognize
+from sayso.cli.redact import redact
 from sayso.cli.serve import serve
 from sayso.cli.subjects import subjects
 
@@ -53,6 +54,7 @@ for _command in (
     purposes,
     enroll,
     recognize,
+    redact,
     subjects,
     consents,
     keys,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sayso.cli.events import in_brief
+from sayso.audit.brief import in_brief
 from sayso.cli.files import lines_of, read_text, written
 from sayso.cli.gallery import gallery, local
 from sayso.cli.output import complain, count, json_option, print_json, print_table, shown

@@ -15,7 +15,7 @@ from typing import IO, TextIO
 import click
 
 from sayso.cli.output import shown
-from sayso.durable import sync_folder
+from sayso.durable import put_in_place, sync_folder
 from sayso.errors import SaysoError
 
 #: What asking for a file says of a text that names none.
@@ -110,10 +110,10 @@ def lines_of(name: str) -> Iterator[IO[str]]:
 
 
 @contextlib.contextmanager
-def written(path: Path) -> Iterator[TextIO]:
+def written(path: Path, *, replace: bool = True) -> Iterator[TextIO]:
     """Write a text file for its owner alone: it is there when all of it is on the disk, or not.
 
-    Raises FileError.
+    Raises FileError, without ``replace`` also for a path that is taken.
     """
     with _told(path):
         require_writable(path)
@@ -127,7 +127,7 @@ def written(path: Path) -> Iterator[TextIO]:
                 file.flush()
                 os.fsync(descriptor)
         with _told(path):
-            temporary.replace(path)
+            put_in_place(temporary, path, replace=replace)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -47,7 +48,7 @@ mode_option = click.option(
 )
 
 
-def _out(context: click.Context, option: click.Parameter, value: str | None) -> Path | None:
+def place(context: click.Context, option: click.Parameter, value: str | None) -> Path | None:
     """Read where copies go; the empty name, which Path takes for this folder, is no place."""
     if value == "":
         raise click.BadParameter("the name is empty; name a file or a folder", context, option)
@@ -57,7 +58,7 @@ def _out(context: click.Context, option: click.Parameter, value: str | None) -> 
 out_option = click.option(
     "--out",
     metavar="ANNOTATED",
-    callback=_out,
+    callback=place,
     help="Write the picture with its faces boxed: a file, or a folder for several pictures. A "
     "file that is there already is replaced, unless it is one of the pictures.",
 )
@@ -156,33 +157,15 @@ class Annotations:
     """Where the annotated copies of a job's pictures go, decided before any work is done."""
 
     def __init__(self, out: Path | None, job: Job) -> None:
-        self._targets: dict[Path, Path] = {}
-        if out is None:
-            return
-        if job.many or os.path.isdir(out):  # noqa: PTH112
-            self._plan_folder(out, job.paths)
-        else:
-            if out.suffix.lower() not in _SUFFIXES:
-                raise click.BadParameter(
-                    f"{out} must end in one of {', '.join(_SUFFIXES)}", param_hint="--out"
-                )
-            if not os.path.isdir(out.parent):  # noqa: PTH112
-                raise OutputError(f"{out} cannot be written: there is no folder {out.parent}")
-            self._targets[job.paths[0]] = out
-        sources = {_identity(path) for path in job.paths} - {None}
-        for target in self._targets.values():
-            if _identity(target) in sources:
-                raise click.BadParameter(
-                    f"{target} is one of the pictures, and would be overwritten",
-                    param_hint="--out",
-                )
+        self._targets = {} if out is None else targets_of(out, job, _SUFFIXES, "--out")
 
     def __bool__(self) -> bool:
         return bool(self._targets)
 
     def write(self, path: Path, picture: Picture, labels: Sequence[FaceLabel]) -> None:
         """Write the annotated copy of ``path``; raises OutputError."""
-        from sayso.vision.annotation import annotate, encode
+        from sayso.vision.annotation import annotate
+        from sayso.vision.encoding import encode
 
         target = self._targets[path]
         content = encode(annotate(picture, labels), target.suffix)
@@ -191,26 +174,74 @@ class Annotations:
         except OSError as error:
             raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
 
-    def _plan_folder(self, out: Path, paths: Sequence[Path]) -> None:
-        if out.suffix.lower() in PICTURE_SUFFIXES and not os.path.isdir(out):  # noqa: PTH112
+
+def targets_of(out: Path, job: Job, suffixes: Sequence[str], hint: str) -> dict[Path, Path]:
+    """Return where the copy of each picture of a job goes, none of which is one of the pictures.
+
+    A file, or a folder, which is made. ``suffixes`` are what copies can be written as, and ``hint``
+    what messages call ``out``. A usage error for what it cannot be; raises OutputError.
+    """
+    if job.many or os.path.isdir(out):  # noqa: PTH112
+        targets = _in_folder(out, job.paths, suffixes, hint)
+    else:
+        if out.suffix.lower() not in suffixes:
             raise click.BadParameter(
-                f"{out} is named like a picture; several pictures, or those of a folder, need a "
-                "folder",
-                param_hint="--out",
+                f"{out} must end in one of {', '.join(suffixes)}", param_hint=hint
             )
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:
+        if not os.path.isdir(out.parent):  # noqa: PTH112
+            raise OutputError(f"{out} cannot be written: there is no folder {out.parent}")
+        targets = {job.paths[0]: out}
+    require_others(targets.values(), job, hint)
+    return targets
+
+
+def require_others(targets: Iterable[Path], job: Job, hint: str) -> None:
+    """Raise a usage error for a file to be written that is, by any name, one of the pictures."""
+    sources = {_identity(path) for path in job.paths} - {None}
+    for target in targets:
+        if _identity(target) in sources:
             raise click.BadParameter(
-                f"{out} is a file; several pictures need a folder", param_hint="--out"
-            ) from None
-        except OSError as error:
-            raise OutputError(f"{out} cannot be made: {error.strerror or error}") from error
-        taken: set[str] = set()
-        for path in dict.fromkeys(paths):
-            name = next(name for name in _names(path) if name.casefold() not in taken)
-            taken.add(name.casefold())
-            self._targets[path] = out / name
+                f"{target} is one of the pictures, and would be overwritten", param_hint=hint
+            )
+
+
+def _in_folder(
+    out: Path, paths: Sequence[Path], suffixes: Sequence[str], hint: str
+) -> dict[Path, Path]:
+    if out.suffix.lower() in PICTURE_SUFFIXES and not os.path.isdir(out):  # noqa: PTH112
+        raise click.BadParameter(
+            f"{out} is named like a picture; several pictures, or those of a folder, need a folder",
+            param_hint=hint,
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise click.BadParameter(
+            f"{out} is a file; several pictures need a folder", param_hint=hint
+        ) from None
+    except OSError as error:
+        raise OutputError(f"{out} cannot be made: {error.strerror or error}") from error
+    targets: dict[Path, Path] = {}
+    taken: set[str] = set()
+    for path in dict.fromkeys(paths):
+        name = next(name for name in _names(path, suffixes) if _alike(name) not in taken)
+        taken.add(_alike(name))
+        targets[path] = out / name
+    return targets
+
+
+def place_of(path: Path) -> str:
+    """Return what is equal for two names of the same place, also one where nothing is yet.
+
+    A symbolic link itself is a place of its own: whoever writes there replaces the link.
+    """
+    whole = os.path.realpath(path if path.name in {"", ".."} else path.parent)
+    return _alike(whole if path.name in {"", ".."} else os.path.join(whole, path.name))  # noqa: PTH118
+
+
+def _alike(name: str) -> str:
+    """Return what is equal for names that some file systems take for one."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -222,9 +253,9 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _names(path: Path) -> Iterator[str]:
+def _names(path: Path, suffixes: Sequence[str]) -> Iterator[str]:
     """Yield names for the copy of ``path``, for when others of that name are there already."""
-    suffix = path.suffix if path.suffix.lower() in _SUFFIXES else ".jpg"
+    suffix = path.suffix if path.suffix.lower() in suffixes else ".jpg"
     yield f"{path.stem}{suffix}"
     number = 2
     while True:

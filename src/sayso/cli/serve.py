@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -25,16 +26,30 @@ _file = click.Path(dir_okay=False, path_type=Path)
     "--tls-cert", metavar="FILE", type=_file, help="Certificate and its chain, in PEM, for TLS."
 )
 @click.option("--tls-key", metavar="FILE", type=_file, help="Private key of the certificate.")
+@click.option(
+    "--sign-in-link/--no-sign-in-link",
+    default=None,
+    help="Show a link that signs in to the console, once; by default where this is a terminal.",
+)
 def serve(
-    *, host: str | None, port: int | None, tls_cert: Path | None, tls_key: Path | None
+    *,
+    host: str | None,
+    port: int | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    sign_in_link: bool | None,
 ) -> None:
-    """Serve the gallery to other programs: Rekognition's API for AWS clients, and REST.
+    """Serve the gallery: pages for people, Rekognition's API for AWS clients, and REST.
 
-    The first start makes an access key and shows how to use it. SIGTERM or Ctrl-C ends the service
-    when everything that it has accepted is done; a second one ends it at once.
+    The first start makes an access key and shows how to use it. The link signs in whoever opens it
+    first, within 15 minutes, as yourself; SIGUSR1 has another one shown. SIGTERM or Ctrl-C ends the
+    service when everything that it has accepted is done; a second one ends it at once.
     """
+    import asyncio
+
     from sayso.service import server
-    from sayso.service.first_key import how_to_use, make_first_key
+    from sayso.service.first_key import how_to_enter, how_to_use, make_first_key
+    from sayso.service.sessions import Sessions
     from sayso.settings import load_service_settings
 
     settings = load_service_settings(host=host, port=port, tls_cert=tls_cert, tls_key=tls_key)
@@ -45,13 +60,27 @@ def serve(
             complain(warning)
         with gallery(make=True) as app:
             made = make_first_key(app)
+            url = server.url_of(settings, number, everywhere="localhost")
+            sessions = Sessions()
             if made is not None:
-                url = server.url_of(settings, number, everywhere="localhost")
                 kept = not sys.stdout.isatty()
                 click.echo(how_to_use(made, url, settings.region or "us-east-1", kept=kept))
+
+            shown = sys.stdout.isatty() if sign_in_link is None else sign_in_link
+
+            def show_link() -> None:
+                if shown:
+                    click.echo(how_to_enter(settings.public_url or url, sessions.link(app.caller)))
+                    sys.stdout.flush()
+                else:  # what is printed here may be a log that others read
+                    complain("no link is shown: the service was started without --sign-in-link")
 
             def started() -> None:
                 click.echo(f"listening on {server.url_of(settings, number)}")
                 sys.stdout.flush()
+                if shown:
+                    show_link()
+                if hasattr(signal, "SIGUSR1"):  # from whoever runs the service, or root, alone
+                    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, show_link)
 
-            server.run(app, settings, sockets, tls=tls, started=started)
+            server.run(app, settings, sockets, tls=tls, started=started, sessions=sessions)

@@ -19,6 +19,7 @@ from sayso.audit.events import (
     FacesErased,
     InteractionRecorded,
     LookalikeRefused,
+    PictureRedacted,
     PictureSearched,
     SubjectErased,
     SubjectRead,
@@ -155,6 +156,14 @@ def _(event: FacesErased, subject: str) -> str:  # noqa: ARG001
     what = "a description" if event.faces == 1 else f"{event.faces} descriptions"
     how = "taken back" if event.reason == "withdrawn" else "over"
     return f"erased {what} of your face, since the consent that allowed it is {how}"
+
+
+@_tell.register
+def _(event: PictureRedacted, subject: str) -> str:  # noqa: ARG001
+    return (
+        "made a copy of a picture, the one searched just then, in which you can be seen, since you "
+        "agreed; whoever did not is covered"
+    )
 
 
 @_tell.register

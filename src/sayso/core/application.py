@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Self
 
 from sayso.callers import Caller
 from sayso.core.auditing import Auditing
-from sayso.core.evaluating import Evaluating
+from sayso.core.evaluations import Evaluations
 from sayso.core.galleries import Galleries
 from sayso.core.indexing import Indexing
 from sayso.core.keeping import Keeping
 from sayso.core.keys import Keys
 from sayso.core.linking import Linking
 from sayso.core.people import People
+from sayso.core.redacting import Redacting
 from sayso.core.resources import Resources
 from sayso.core.searching import Searching
 from sayso.core.tokens import Tokens
@@ -31,9 +32,10 @@ class Sayso(
     Galleries,
     Indexing,
     Searching,
+    Redacting,
     Linking,
     People,
-    Evaluating,
+    Evaluations,
     Auditing,
     Keys,
     Keeping,

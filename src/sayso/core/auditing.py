@@ -30,6 +30,7 @@ class Auditing(Base):
         self,
         *,
         after: int = 0,
+        before: int | None = None,
         limit: int | None = None,
         newest_first: bool = False,
         collection: str | None = None,
@@ -39,8 +40,9 @@ class Auditing(Base):
     ) -> tuple[Entry, ...]:
         """Return entries of the audit log numbered above ``after``, at most ``limit``.
 
-        Those of a collection, an actor, a kind of event, or about a subject: a pair of collection
-        and name, or of collection and id, which finds the erased, too. Raises SubjectNotFound.
+        And below ``before``, where it is given. Those of a collection, an actor, a kind of event,
+        or about a subject: a pair of collection and name, or of collection and id, which finds the
+        erased, too. Raises SubjectNotFound.
         """
         where = collection or (subject[0] if subject else None)
         call = self._admit("audit", collection=where, everywhere=where is None)
@@ -53,6 +55,7 @@ class Auditing(Base):
                 log.entries(
                     connection,
                     after=after,
+                    before=before,
                     limit=limit,
                     newest_first=newest_first,
                     collection=where,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -18,6 +19,7 @@ from sayso.gallery.collections import Pinned
 from sayso.gallery.enrolled import FaceRow
 from sayso.gallery.store import Change
 from sayso.gallery.subjects import Known
+from sayso.gallery.times import moment
 from sayso.gallery.types import ConsentRecord
 from sayso.gallery.users import Linked
 from sayso.keyring.store import Keyring
@@ -167,6 +169,11 @@ class Base:
     def caller(self) -> Caller:
         """Who calls through this."""
         return self._caller
+
+    @property
+    def now(self) -> datetime:
+        """The time that the gallery goes by, in UTC: when a consent begins and ends."""
+        return moment(self._resources.store.now())
 
     def _admit(
         self,

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sayso.audit.events import PicturesEvaluated
-from sayso.core.looking import Looking
+from sayso.core.looking import Looking, PictureSource, shown
 from sayso.errors import PictureError
 from sayso.evaluation.folder import LabelledFolder, Measured
+from sayso.evaluation.gathering import Gathering, Seen
 from sayso.vision.types import Analysis, Face, Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was made of a picture, and for the log: its sha256, and how many faces it has.
+
+    ``digest`` is None where the picture cannot be used.
+    """
+
+    seen: Seen
+    digest: str | None
+    faces: int
 
 
 class Evaluating(Looking):
@@ -30,35 +43,32 @@ class Evaluating(Looking):
         be used is among the failures. ``progress`` is called after each picture. Raises ModelError.
         """
         call = self._admit("admin")
-        templates: dict[int, NDArray[np.float32]] = {}
-        quality = np.zeros(len(folder.files), np.float32)
-        failures: list[tuple[str, str]] = []
-        for row, file in enumerate(folder.files):
-            path = folder.root / file
-            try:
-                analysis, _ = self._analyse(path, mode)
-            except PictureError as error:
-                failures.append((file, str(error).removeprefix(f"{path}: ")))
-            else:
-                chosen = central_face(analysis)
-                if chosen is None:
-                    failures.append((file, "no face was found"))
-                else:
-                    templates[row] = analysis.templates[chosen]
-                    quality[row] = analysis.faces[chosen].quality.overall
+        gathering = Gathering()
+        for file, place in zip(folder.files, folder.people, strict=True):
+            person = folder.names[place]
+            looked = self._look_at(folder.root / file, mode)
+            gathering.put(person, file.removeprefix(f"{person}/"), looked.seen)
             if progress is not None:
                 progress()
         with self._act(call) as act:
             act.record(PicturesEvaluated(pictures=len(folder.files), people=len(folder.names)))
-        return Measured(
-            folder.files,
-            np.array(folder.people, np.int64),
-            folder.names,
-            folder.groups,
-            _stacked(templates, len(folder.files)),
-            quality,
-            tuple(failures),
-        )
+        labels = zip(folder.names, folder.groups, strict=True)
+        return gathering.measured({name: label for name, label in labels if label is not None})
+
+    def _look_at(self, picture: PictureSource, mode: Mode) -> Looked:
+        """Make a template of the face that a picture is of; raises ModelError."""
+        try:
+            analysis, digest = self._analyse(picture, mode)
+        except PictureError as error:
+            why = str(error).removeprefix(f"{shown(picture)}: ")
+            return Looked(Seen(why=why), None, 0)
+        chosen = central_face(analysis)
+        if chosen is None:
+            return Looked(Seen(why="no face was found"), digest, 0)
+        quality = analysis.faces[chosen].quality.overall
+        # A copy, so that the templates of the other faces do not stay with it.
+        template = analysis.templates[chosen].copy()
+        return Looked(Seen(template, quality), digest, len(analysis.faces))
 
 
 def central_face(analysis: Analysis) -> int | None:
@@ -72,12 +82,3 @@ def central_face(analysis: Analysis) -> int | None:
         return float(face.height - np.linalg.norm((box[:2] + box[2:]) / 2 - middle))
 
     return max(range(len(analysis.faces)), key=lambda i: prominence(analysis.faces[i]))
-
-
-def _stacked(templates: dict[int, NDArray[np.float32]], pictures: int) -> NDArray[np.float32]:
-    """Return float32 (pictures, d) with the templates in their rows, and zeros elsewhere."""
-    dimension = len(next(iter(templates.values()))) if templates else 0
-    matrix = np.zeros((pictures, dimension), np.float32)
-    for row, template in templates.items():
-        matrix[row] = template
-    return matrix

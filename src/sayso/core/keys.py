@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sayso.audit.events import KeyCreated, KeyRevoked, KeysRead
+from sayso.audit.events import KeyCreated, KeyRevoked, KeysRead, SignedIn, SignInWay
 from sayso.callers import ACTIONS, Action, Caller
 from sayso.core.base import Base, Call
 from sayso.errors import GalleryError, SignatureWrong, UnknownKey
@@ -83,6 +83,11 @@ class Keys(Base):
             revoked = access_keys.revoke(act.change, key)
             act.record(KeyRevoked(key_revoked=key))
         return revoked
+
+    def signed_in(self, by: SignInWay) -> None:
+        """Put on record that the caller signed in, so that what follows is asked by a browser."""
+        with self._act(self._admit(*ACTIONS)) as act:
+            act.record(SignedIn(by))
 
     def authenticate(self, key: str, secret: str) -> Caller:
         """Return the caller whose key this is; raises UnknownKey.

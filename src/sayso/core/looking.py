@@ -28,7 +28,7 @@ from sayso.gallery.sealing import audited_digest
 from sayso.pictures import read_picture_file
 from sayso.results import Comparison, FaceComparison, FaceMatch
 from sayso.vision.picture import PictureLimits, decode
-from sayso.vision.types import Analysis, Mode
+from sayso.vision.types import Analysis, Mode, Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +159,19 @@ class Looking(Base):
 
     def _analyse(self, picture: PictureSource, mode: Mode) -> tuple[Analysis, str]:
         """Return what is in a picture, and the sha256 of its file, in hex."""
-        analyzer = self._resources.analyzer()
-        limits = analyzer.limits
+        decoded, digest = self._decoded(picture)
+        return self._resources.analyzer().analyze(decoded, mode=mode), digest
+
+    def _decoded(self, picture: PictureSource) -> tuple[Picture, str]:
+        """Return the pixels of a picture, and the sha256 of its file, in hex."""
+        limits = self._resources.analyzer().limits
         if isinstance(picture, PictureFile):
             data, limits = picture.data, limits.stricter(picture.limits)
         elif isinstance(picture, bytes):
             data = picture
         else:
             data = read_picture_file(picture, limits)
-        analysis = analyzer.analyze(decode(data, limits), mode=mode)
-        return analysis, digest_of(data)
+        return decode(data, limits), digest_of(data)
 
     def _look(self, picture: PictureSource, mode: Mode) -> tuple[Analysis, str]:
         """Do as ``_analyse``; an error tells which of several pictures it is about."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sayso.audit.events import Found, PictureSearched
+from sayso.audit.events import CollectionsRead, Event, Found, PictureSearched
+from sayso.callers import KNOWING
 from sayso.core.base import Call
 from sayso.core.looking import (
     DEFAULT_SIMILARITY,
@@ -21,9 +24,15 @@ from sayso.enrolment import Version
 from sayso.errors import GalleryError
 from sayso.evidence.calibration import Calibration
 from sayso.evidence.decision import Decision
-from sayso.gallery import collections, faces
+from sayso.gallery import collections, coverage, faces
 from sayso.gallery.index import Matches
-from sayso.results import Candidate, Recognition, RecognizedFace, TemplateMatches
+from sayso.results import (
+    Candidate,
+    Recognition,
+    RecognizedFace,
+    TemplateMatches,
+    ThresholdInForce,
+)
 from sayso.vision.types import Mode
 
 _MOST_CANDIDATES = 4096
@@ -97,6 +106,47 @@ class Recognising(Looking):
         decision = self._decision(collection, measured, min_similarity, len(matrix))
         return self._match(call, matrix, top, decision, picture=None)
 
+    def threshold(
+        self,
+        collection: str,
+        *,
+        purpose: str | None = None,
+        faces: int = 1,
+        min_similarity: float = DEFAULT_SIMILARITY,
+    ) -> ThresholdInForce:
+        """Tell what a search would have to reach now, with so many faces in its picture.
+
+        By the collection's rule, among those who could be found for the purpose: the caller's own
+        unless given, or all who are enrolled where the caller has none. Nobody is searched for.
+        Raises CollectionNotFound, InvalidName, AccessDenied (another purpose than the caller's),
+        ModelConflict for a model without a calibration, and GalleryError for a similarity that is
+        not from 0 to 100 or less than one face.
+        """
+        call = self._admit(*KNOWING, collection=collection)
+        check_similarity(min_similarity)
+        if faces < 1:
+            raise GalleryError(f"faces is {faces}; a search is for at least 1")
+        with self._refusing(call):
+            if purpose is not None:
+                call = replace(call, caller=self._caller.searching_for(purpose))
+        with self._act(replace(call, caller=self._caller)) as act:
+            pinned = collections.find(act.connection, collection)
+            population = collections.describe(act.connection, collection).faces
+            if call.caller.purpose is not None:
+                _, population = coverage.counts(
+                    act.connection, pinned.key, call.caller.purpose, act.change.now
+                )
+            act.record(CollectionsRead(collections=1))
+        version = self._version_of(pinned)
+        decision = Decision(self._measured(version), pinned.rule, min_similarity, faces)
+        return in_force(decision, population)
+
+    def _version_of(self, pinned: collections.Pinned) -> Version:
+        """Return what made the templates of a collection, or would make the first."""
+        if pinned.model is None or pinned.template_version is None:
+            return self._version()
+        return Version(pinned.model, pinned.template_version)
+
     def _searching(self, collection: str, purpose: str | None) -> Call:
         call = self._admit("search", collection=collection)
         with self._refusing(call):
@@ -118,8 +168,12 @@ class Recognising(Looking):
         decision: Decision,
         *,
         picture: str | None,
+        settle: Callable[[Matches], Iterable[Event]] = lambda _: (),
     ) -> TemplateMatches:
-        """Search, and answer with what is on record when the answer leaves."""
+        """Search, and answer with what is on record when the answer leaves.
+
+        ``settle`` decides by the matches what more is done, and put on record in the same act.
+        """
         collection, purpose = call.collection or "", call.caller.purpose or ""
         matches = self._resources.index.match(
             collection,
@@ -151,7 +205,20 @@ class Recognising(Looking):
                         threshold=threshold.similarity,
                     )
                 )
+            act.record(*settle(matches))
         return TemplateMatches(answer, threshold)
+
+
+def in_force(decision: Decision, population: int) -> ThresholdInForce:
+    """Return what is to be reached among so many enrolled, and what that is worth."""
+    calibration, threshold = decision.calibration, decision.threshold(population)
+    normalised = calibration.normaliser is not None
+    score = decision.least_score(population)
+    if not math.isfinite(score):
+        return ThresholdInForce(threshold, None, normalised, None, None)
+    rate = float(calibration.false_match_rate(np.array(score)))
+    chances = population * (decision.probes if threshold.per == "picture" else 1)
+    return ThresholdInForce(threshold, score, normalised, rate, rate * chances)
 
 
 def check_search(min_similarity: float, top: int = 1) -> None:

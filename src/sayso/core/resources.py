@@ -8,9 +8,10 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sayso.audit.events import Event, SubjectErased
+from sayso.audit.events import EvaluationDropped, EvaluationEnd, Event, SubjectErased
 from sayso.audit.log import Log, Who
 from sayso.core.erased import faces_erased
+from sayso.core.runs import Run, Runs
 from sayso.errors import CalibrationError, SaysoError
 from sayso.evidence import calibration
 from sayso.evidence.calibration import COSINES, Calibration, Scoring
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 #: How often, in seconds, a process looks for what others erased and for what has ended.
 WATCH = 0.25
-#: Who erases what has ended: nobody asked for it but the consent itself.
+#: Who erases what has ended, and drops what was left lying: nobody had to ask for it.
 RETENTION = Who("retention", None, None)
 
 
@@ -47,6 +48,7 @@ class Resources:
         self._calibration = _own_calibration(settings)
         self.index = Index(store, threads=settings.threads, scoring_of=self._scoring)
         self.log = Log(keyring.signing_key())
+        self.runs = Runs()
         self._analyzer = analyzer
         self._analyzer_lock = threading.Lock()
         self._swept = -1
@@ -59,6 +61,8 @@ class Resources:
         self._closing.set()
         if self._watch is not threading.current_thread():
             self._watch.join()
+        self._drop_unfinished()
+        self.runs.close()
         self.index.close()
         self.store.close()
         self.keyring.close()
@@ -131,6 +135,7 @@ class Resources:
         self.store.settle_pending()
         self.index.refresh_if_changed()
         self._drop_answers()
+        self._drop_idle()
 
     def sweep_due(self) -> None:
         """Erase whoever's last consent has ended, and faces whose own has, if there are any."""
@@ -150,6 +155,27 @@ class Resources:
         if old:
             with self.store.write() as change:
                 answers.drop_old(change)
+
+    def _drop_idle(self) -> None:
+        """Drop evaluations that nobody goes on with."""
+        for run in self.runs.idle(self.store.now()):
+            self._drop(run, "expired")
+
+    def _drop_unfinished(self) -> None:
+        """Drop the evaluations that are not done; whatever the log says, they end here."""
+        try:
+            for run in self.runs.unfinished():
+                self._drop(run, "closed")
+        except Exception as error:  # noqa: BLE001 - the rest has to be closed all the same
+            _log.warning("recording which evaluations were dropped: %s", type(error).__name__)
+
+    def _drop(self, run: Run, reason: EvaluationEnd) -> None:
+        event = EvaluationDropped(
+            evaluation=run.id, pictures=sum(each.pictures for each in run.told), reason=reason
+        )
+        with self.change() as change:
+            self.log.append(change.connection, change.now, RETENTION, [event])
+        self.runs.drop(run)
 
     def _watching(self) -> None:
         told = ""

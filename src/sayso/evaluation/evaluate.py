@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,6 +21,16 @@ from sayso.evaluation.scoring import Scorer
 from sayso.evaluation.suspects import Suspects, suspects
 from sayso.evaluation.verification import Verification, verify
 
+#: What is done for each way of scoring, in this order.
+STEPS: Final = (
+    "searching the other folder",
+    "comparing all pairs",
+    "measuring verification",
+    "measuring searches",
+    "comparing groups",
+    "measuring quality",
+    "looking for misplaced pictures",
+)
 #: The false-match rate at which quality, and pictures out of place, are looked at; or the nearest.
 _RATE_OF_SUSPECTS = 1e-3
 
@@ -91,28 +101,42 @@ class Gallery:
     measured: Measured
 
 
+def _on(_step: str) -> None:
+    """Nobody asked how far it is."""
+
+
+def require_comparable(measured: Measured, folder: str, gallery: Gallery | None = None) -> None:
+    """Raise EvaluationError where ``evaluate`` would have nothing to compare."""
+    if gallery is not None:
+        count_gallery(measured, gallery.measured, gallery.folder)
+    elif why_no_pairs := _why_no_pairs(measured):
+        raise EvaluationError(f"{folder}: {why_no_pairs}")
+
+
 def evaluate(
     measured: Measured,
     scorers: Sequence[Scorer],
     provenance: Provenance,
     passed_over: tuple[str, ...] = (),
     gallery: Gallery | None = None,
+    *,
+    at: Callable[[str], None] = _on,
 ) -> Evaluation:
     """Measure everything that the pictures allow, the same each time for the same seed.
 
-    With a ``gallery`` the pictures are searched for in it too. Raises EvaluationError where the
-    templates leave nothing to compare: no genuine or no impostor pair, or with a gallery nobody to
-    search for or nobody to be found.
+    With a ``gallery`` the pictures are searched for in it too. ``at`` is called with each of
+    ``STEPS`` before it is done, for each scorer; what it raises ends the evaluation. Raises
+    EvaluationError where the templates leave nothing to compare: no genuine or no impostor pair, or
+    with a gallery nobody to search for or nobody to be found.
     """
+    require_comparable(measured, provenance.folder, gallery)
     searched = None
     if gallery is not None:
         searched = count_gallery(measured, gallery.measured, gallery.folder)
     why_no_pairs = _why_no_pairs(measured)
-    if why_no_pairs and gallery is None:
-        raise EvaluationError(f"{provenance.folder}: {why_no_pairs}")
-    paired = not why_no_pairs
     results = tuple(
-        _one(measured, scorer, provenance.seed, gallery, paired=paired) for scorer in scorers
+        _one(measured, scorer, provenance.seed, gallery, at, paired=not why_no_pairs)
+        for scorer in scorers
     )
     counts = Counts(
         len(measured.files),
@@ -128,26 +152,38 @@ def evaluate(
 
 
 def _one(
-    measured: Measured, scorer: Scorer, seed: int, gallery: Gallery | None, *, paired: bool
+    measured: Measured,
+    scorer: Scorer,
+    seed: int,
+    gallery: Gallery | None,
+    at: Callable[[str], None],
+    *,
+    paired: bool,
 ) -> ScorerResult:
+    steps = iter(STEPS)
+    at(next(steps))
     open_set = None
     if gallery is not None:
         open_set = search_open_set(measured, gallery.measured, scorer, seed)
     if not paired:
         return ScorerResult(scorer.name, None, None, None, None, None, open_set)
+    at(next(steps))
     pairs = score_pairs(measured, scorer)
     # Within groups, so that no replicate is without one of them.
     weights = people_weights(group_numbers(measured), np.random.default_rng((seed, 0)))
+    at(next(steps))
     verification = verify(pairs, weights)
     point = verification.near(_RATE_OF_SUSPECTS)
+    at(next(steps))
+    identification = identify(measured, scorer, weights, seed)
+    at(next(steps))
+    groups = compare_groups(measured, pairs, weights)
+    at(next(steps))
+    discard = error_versus_discard(measured, pairs.genuine, point)
+    at(next(steps))
+    placed = suspects(measured, pairs, point)
     return ScorerResult(
-        scorer.name,
-        verification,
-        identify(measured, scorer, weights, seed),
-        compare_groups(measured, pairs, weights),
-        error_versus_discard(measured, pairs.genuine, point),
-        suspects(measured, pairs, point),
-        open_set,
+        scorer.name, verification, identification, groups, discard, placed, open_set
     )
 
 

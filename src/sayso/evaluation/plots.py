@@ -104,6 +104,8 @@ def det(results: Sequence[ScorerResult]) -> str:
                 label=shown(scorer),
             )
             least = min([least, *found.fnmr[seen], *found.low[bounded & (found.low > 0)]])
+        if not any((found.fnmr > 0).any() for _, found in verified):
+            _say(axes, "no pair of pictures of one person was missed")
         axes.set(
             xscale="log",
             yscale="log",
@@ -133,6 +135,8 @@ def searches(result: ScorerResult) -> str:
                 label=f"{gallery.size:,} enrolled",
             )
             least = min([least, *gallery.fnir[seen]])
+        if not any(((each.fpir > 0) & (each.fnir > 0)).any() for each in galleries):
+            _say(axes, "no search missed the person")
         axes.set(
             xscale="log",
             yscale="log",
@@ -240,6 +244,12 @@ def _inlined(svg: str, name: str) -> str:
     # The page sets the font and the width; its caption and table say what the drawing shows.
     svg = svg.replace("'DejaVu Sans'", "var(--font)")
     return re.sub(r"<svg ", '<svg aria-hidden="true" focusable="false" ', svg, count=1)
+
+
+def _say(axes: Axes, text: str) -> None:
+    """Say why nothing is drawn; a logarithmic axis without data needs limits of its own."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, horizontalalignment="center")
+    axes.set_xlim(1e-3, 1)
 
 
 def _percent(value: float, _position: float | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -74,6 +75,27 @@ class Normalised:
         scores -= a[:, -1:]
         scores -= b[:, -1]
         return np.asarray(scores, np.float32)
+
+
+class Heeding:
+    """Scores as another scorer does, and calls ``heed`` before each block of them.
+
+    What ``heed`` raises ends whatever is measured, so that nobody waits for all of it.
+    """
+
+    def __init__(self, scorer: Scorer, heed: Callable[[], None]) -> None:
+        self.name, self.calibration = scorer.name, scorer.calibration
+        self._scorer, self._heed = scorer, heed
+
+    def prepare(self, templates: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what the other scorer compares, of float32 (n, d)."""
+        self._heed()
+        return self._scorer.prepare(templates)
+
+    def scores(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32 (n, m), the other scorer's scores."""
+        self._heed()
+        return self._scorer.scores(a, b)
 
 
 def scorers_of(found: Calibration | None) -> tuple[Scorer, ...]:

@@ -9,7 +9,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from sayso.durable import sync_folder
+from sayso.durable import put_in_place, sync_folder
 
 #: Temporary files start like this; one that a killed process left is swept by the next install.
 TEMPORARY_PREFIX = ".tmp-"
@@ -33,10 +33,11 @@ def read_bounded(path: Path, limit: int) -> bytes:
         return file.read(limit + 1)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, replace: bool = True) -> None:
     """Put ``content`` at ``path`` so that a kill at any moment leaves the old file or the new one.
 
-    Raises OSError when the folder cannot be written or is full.
+    Raises OSError when the folder cannot be written or is full, and without ``replace``
+    FileExistsError for a path that is taken.
     """
     temporary = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
     # The umask is left to the system: to read it, one has to set it, for every thread at once.
@@ -47,7 +48,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        put_in_place(temporary, path, replace=replace)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -15,18 +15,19 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sayso.core import Sayso
 from sayso.errors import AccessDenied, SaysoError
-from sayso.service import bearer
 from sayso.service.engine import Engine
 from sayso.service.health import Health
 from sayso.service.limits import KeyLimits
 from sayso.service.metrics import CONTENT_TYPE, Metrics
 from sayso.service.middleware import Bodies, Memory, Requests
+from sayso.service.sessions import Sessions
+from sayso.service.sign_in import sign_in
 from sayso.service.state import ServiceState
 from sayso.settings import ServiceSettings
 
@@ -35,6 +36,7 @@ _HINT = """\
 Sayso recognises faces on people's say-so. This is its service.
 
   POST /       what AWS clients of Rekognition speak: give boto3 this address as endpoint_url
+  /console     pages for people: see, enrol, publish, audit
   /v1/docs     the native REST API, to read and to try
   /healthz     whether it is up
   /readyz      whether it is ready
@@ -63,11 +65,14 @@ def build(app: Sayso, settings: ServiceSettings) -> ASGIApp:
     return assemble(app, settings).asgi
 
 
-def assemble(app: Sayso, settings: ServiceSettings) -> Service:
-    """Put the service of an open gallery together. The gallery stays the caller's to close."""
+def assemble(app: Sayso, settings: ServiceSettings, sessions: Sessions | None = None) -> Service:
+    """Put the service of an open gallery together. The gallery stays the caller's to close.
+
+    ``sessions`` are those of the console, where somebody has made links to it already.
+    """
     engine = Engine(settings.workers, settings.queue)
     limits = KeyLimits.of(settings)
-    state = ServiceState(app, settings, engine, limits)
+    state = ServiceState(app, settings, engine, limits, sessions or Sessions())
     health = Health(app, engine)
     metrics = Metrics(engine, limits, app.index_size)
     # Its libraries are large: whoever only wants to know what an address is need not wait for them.
@@ -96,6 +101,7 @@ def assemble(app: Sayso, settings: ServiceSettings) -> Service:
 
 
 def _routes(state: ServiceState, health: Health, metrics: Metrics) -> list[Route | Mount]:
+    from sayso import console
     from sayso.service import rest
     from sayso.service.rekognition.wire import RekognitionEndpoint
 
@@ -106,6 +112,8 @@ def _routes(state: ServiceState, health: Health, metrics: Metrics) -> list[Route
         Route("/readyz", partial(_ready, health), methods=["GET"]),
         Route("/metrics", partial(_metrics, state, metrics), methods=["GET"]),
         Mount("/v1", app=rest.build(state)),
+        Route("/console", _to_console, methods=["GET"]),
+        Mount("/console", app=console.build(state)),
     ]
 
 
@@ -120,6 +128,10 @@ class _Root:
             await self._rekognition(scope, receive, send)
         else:
             await PlainTextResponse(_HINT)(scope, receive, send)
+
+
+async def _to_console(_: Request) -> Response:
+    return RedirectResponse("/console/")
 
 
 async def _alive(_: Request) -> Response:
@@ -150,9 +162,7 @@ async def _require_metrics(state: ServiceState, request: Request) -> None:
     """
     if state.settings.metrics_public or is_loopback(state.settings.host):
         return
-    peer = None if request.client is None else request.client.host
-    theirs = await bearer.sign_in(state.app, state.engine, state.limits, request.headers.raw, peer)
-    request.scope["sayso.key"] = theirs.caller.key
+    theirs = await sign_in(state, request)
     if not theirs.caller.actions & {"audit", "admin"}:
         raise AccessDenied("/metrics takes a key that may audit or admin")
 

@@ -1,4 +1,4 @@
-"""The first access key of a gallery, so that its service can be used at all."""
+"""What whoever starts the service is told: the first access key, and a link to the console."""
 
 from __future__ import annotations
 
@@ -51,4 +51,13 @@ of how people agree before it enrols them:
 
   sayso keys create photo-shop --purpose photo-delivery --allow enrol --allow search \\
       --attestation "everybody signs form 17 at the desk"
+"""
+
+
+def how_to_enter(url: str, token: str) -> str:
+    """Return what to tell of a link to the console; what is behind its # is sent to no server."""
+    return f"""
+Open this in a browser to sign in to the console. It works once, for 15 minutes:
+
+  {url}/console/enter#{token}
 """

@@ -23,6 +23,7 @@ from sayso.errors import SaysoError
 from sayso.service.app import assemble, is_loopback
 from sayso.service.connection import BoundedConnection, ConnectionLimits
 from sayso.service.logs import json_logs
+from sayso.service.sessions import Sessions
 from sayso.settings import ServiceSettings
 
 _BACKLOG = 512
@@ -41,6 +42,7 @@ def run(
     *,
     tls: ssl.SSLContext | None,
     started: Callable[[], None],
+    sessions: Sessions | None = None,
 ) -> None:
     """Serve a gallery until a signal ends it.
 
@@ -48,7 +50,7 @@ def run(
     accepted, and then this returns. A second one, or work that takes longer than it may then, ends
     the process at once, with status 1.
     """
-    service = assemble(app, settings)
+    service = assemble(app, settings, sessions)
     config = uvicorn.Config(
         service.asgi,
         http=BoundedConnection,

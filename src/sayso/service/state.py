@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
 
 from sayso.core import Sayso
 from sayso.service.engine import Engine
 from sayso.service.limits import KeyLimits
+from sayso.service.sessions import Sessions, token_of
 from sayso.settings import ServiceSettings
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """The open gallery, the settings, what runs the work, and the limits of access keys."""
+    """The open gallery, the settings, what runs the work, limits of keys, and who is signed in."""
 
     app: Sayso
     settings: ServiceSettings
     engine: Engine
     limits: KeyLimits
+    sessions: Sessions = field(default_factory=Sessions)
+
+    def is_secure(self, scheme: str) -> bool:
+        """Tell whether browsers come over TLS: with the ``scheme`` of a request, or by a proxy."""
+        return scheme == "https" or (self.settings.public_url or "").startswith("https://")
+
+    def token_of(self, request: Request) -> str | None:
+        """Return the token of the session that a request's cookie names."""
+        return token_of(request.headers, secure=self.is_secure(request.url.scheme))

@@ -9,6 +9,7 @@ from sayso.vision.alignment import align
 from sayso.vision.detections import Detections
 from sayso.vision.detector import DEFAULT_MIN_SCORE, Detector
 from sayso.vision.embedder import Embedder
+from sayso.vision.passes import PlanName
 from sayso.vision.quality import qualities
 from sayso.vision.types import Analysis, Face, Mode, Picture
 
@@ -24,9 +25,13 @@ class Analyzer:
         self._detector = detector
         self._embedder = embedder
 
-    def detect(self, picture: Picture, *, mode: Mode, min_score: float) -> Detections:
+    def detect(
+        self, picture: Picture, *, mode: PlanName, min_score: float, in_front: bool = False
+    ) -> Detections:
         """Only find faces; see ``sayso.vision.detector.Detector.detect``."""
-        return self._detector.detect(picture.pixels, mode=mode, min_score=min_score)
+        return self._detector.detect(
+            picture.pixels, mode=mode, min_score=min_score, in_front=in_front
+        )
 
     def analyze(
         self,
@@ -36,7 +41,10 @@ class Analyzer:
         min_score: float = DEFAULT_MIN_SCORE,
     ) -> Analysis:
         """Every face whose score reaches ``min_score``, best first."""
-        found = self.detect(picture, mode=mode, min_score=min_score)
+        return self.describe(picture, self.detect(picture, mode=mode, min_score=min_score), mode)
+
+    def describe(self, picture: Picture, found: Detections, mode: Mode) -> Analysis:
+        """Measure and embed faces of a picture that were found before, in their order."""
         aligned = align(picture.pixels, found.landmarks)
         embedded = self._embedder.embed(aligned, twice=_embedded_twice(found, mode))
         measured = qualities(found, aligned, embedded.strengths, picture.width, picture.height)

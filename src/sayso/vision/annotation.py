@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,9 +9,7 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from sayso.vision.errors import PictureTooLarge, UnsupportedPicture
 from sayso.vision.types import Picture
 
 _NAMED: Final = (22, 163, 74)
@@ -21,22 +18,6 @@ _SHADOW: Final = (30, 30, 30)
 _TEXT: Final = (255, 255, 255)
 _LABEL: Final = (17, 94, 45)
 _LONGEST_NAME: Final = 40
-
-_FORMATS: Final = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".avif": "AVIF",
-    ".bmp": "BMP",
-}
-
-_OPTIONS: Final = {"JPEG": {"quality": 92}, "WEBP": {"quality": 92}, "PNG": {"compress_level": 4}}
-
-#: The longest side, in pixels, that the libraries of a format write or read.
-_LONGEST_SIDE: Final = {"WEBP": 16_383, "JPEG": 65_500, "AVIF": 32_768}
 
 _Box = tuple[int, int, int, int]
 _Boxes = NDArray[np.int64]
@@ -99,29 +80,6 @@ def annotate(picture: Picture, labels: Sequence[FaceLabel]) -> Picture:
         _draw_text(pixels, font, _text_size(picture, label), spot, label.text)
     pixels.flags.writeable = False
     return Picture(pixels, picture.format)
-
-
-def encode(picture: Picture, suffix: str) -> bytes:
-    """Encode as the format that a file's suffix names, such as ``.jpg`` or ``.png``.
-
-    No metadata is written. Raises ``UnsupportedPicture`` for a suffix that is not known, and
-    ``PictureTooLarge`` for a picture that does not fit the format.
-    """
-    form = _FORMATS.get(suffix.lower())
-    if form is None:
-        raise UnsupportedPicture(
-            f"cannot write a picture as {suffix or 'a file without suffix'!r}; use one of"
-            f" {', '.join(sorted(_FORMATS))}"
-        )
-    longest = _LONGEST_SIDE.get(form)
-    if longest is not None and max(picture.width, picture.height) > longest:
-        raise PictureTooLarge(
-            f"cannot write {picture.width:,} x {picture.height:,} pixels as {form}, whose sides"
-            f" have at most {longest:,}; use .png"
-        )
-    out = io.BytesIO()
-    Image.fromarray(picture.pixels).save(out, form, **_OPTIONS.get(form, {}))
-    return out.getvalue()
 
 
 def _corners(box: tuple[float, float, float, float]) -> _Box:

@@ -12,11 +12,10 @@ from sayso.vision import centerface, yunet
 from sayso.vision.detections import Detections, joined
 from sayso.vision.errors import TooManyFaces
 from sayso.vision.geometry import suppress
-from sayso.vision.merging import merge
-from sayso.vision.passes import COARSE_MIN_HEIGHT, DetectorName, Pass, plan
+from sayso.vision.merging import FACE_SCORE, merge
+from sayso.vision.passes import COARSE_MIN_HEIGHT, DetectorName, Pass, PlanName, plan
 from sayso.vision.runtime import Session
 from sayso.vision.tiling import padded, tiles
-from sayso.vision.types import Mode
 
 #: Below these a detector's candidates are not looked at at all.
 _CANDIDATE_SCORE: dict[DetectorName, float] = {"centerface": 0.1, "yunet": 0.3}
@@ -27,7 +26,7 @@ _MAX_CANDIDATES = 20_000
 MAX_FACES = 5_000
 #: Faces below this merged score are not reported unless the caller asks; see
 #: docs/explanation/detection.md for what it means in precision and recall.
-DEFAULT_MIN_SCORE = 0.35
+DEFAULT_MIN_SCORE = FACE_SCORE
 
 
 class Detector:
@@ -40,10 +39,13 @@ class Detector:
         self,
         pixels: NDArray[np.uint8],
         *,
-        mode: Mode = "balanced",
+        mode: PlanName = "balanced",
         min_score: float = DEFAULT_MIN_SCORE,
+        in_front: bool = False,
     ) -> Detections:
         """Faces in uint8 (height, width, 3) RGB, best first, with coordinates in its pixels.
+
+        ``in_front``: see ``sayso.vision.merging.merge``.
 
         Raises TooManyFaces when there are more than MAX_FACES.
         """
@@ -57,7 +59,7 @@ class Detector:
             if key not in scaled:
                 scaled[key] = _scaled(pixels, entry)
             found.append((entry, self._run(entry, scaled[key], (width, height))))
-        merged = merge(found)
+        merged = merge(found, in_front=in_front)
         merged = merged.take(merged.scores >= min_score)
         if len(merged) > MAX_FACES:
             raise TooManyFaces(

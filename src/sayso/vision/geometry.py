@@ -1,4 +1,4 @@
-"""Boxes: overlap and suppression."""
+"""Boxes: overlap and suppression; and whether eyes, noses and mouths are the same ones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 #: Pairs of boxes that are compared at a time.
 _PIECE = 250_000
+#: Landmarks that lie, in the mean, nearer to those of a face than this share of how far these are
+#: spread are the same ones: a third of the distance between the eyes.
+_SAME_FEATURES = 0.5
 
 
 def box_areas(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -15,6 +18,27 @@ def box_areas(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     areas: NDArray[np.float32] = sides[:, 0] * sides[:, 1]
     return areas
+
+
+def shared_parts(boxes: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what each of boxes (n, 4) has in common with a box (4,), float32 (n,), 0 to 1.
+
+    As a share of the smaller one of the two: of a box within the other it is 1.
+    """
+    sides = np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2])
+    shared = np.maximum(sides[:, 0], 0) * np.maximum(sides[:, 1], 0)
+    smaller = np.minimum(box_areas(boxes), box_areas(box[None])[0])
+    parts: NDArray[np.float32] = shared / np.maximum(smaller, 1e-9)
+    return parts.astype(np.float32)
+
+
+def same_features(landmarks: NDArray[np.float32], face: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell which of landmarks (n, 5, 2) are those of a face (5, 2), in the same places, (n,)."""
+    points, those = landmarks.astype(np.float64), face.astype(np.float64)
+    spread = np.sqrt(((those - those.mean(axis=0)) ** 2).sum(axis=1).mean())
+    apart = np.sqrt(((points - those) ** 2).sum(axis=2).mean(axis=1))
+    same: NDArray[np.bool_] = apart < _SAME_FEATURES * spread
+    return same
 
 
 def overlaps(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> NDArray[np.float32]:

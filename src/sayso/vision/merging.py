@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sayso.vision.detections import Detections, empty, joined
-from sayso.vision.geometry import best_overlaps, box_areas, suppress
+from sayso.vision.geometry import best_overlaps, box_areas, same_features, suppress
 from sayso.vision.passes import Pass
 
 #: Two boxes over this overlap are the same face.
@@ -15,6 +15,8 @@ _SAME_FACE = 0.4
 _LARGEST_KNOWN = 400.0
 #: A box with this share of its area inside another, and at least this share of its area.
 _INSIDE, _FEATURES = 0.8, 0.05
+#: What scores less is not reported as a face unless somebody asks for it.
+FACE_SCORE = 0.35
 #: YuNet's scores bunch together towards 1; its useful range begins here.
 _YUNET_FLOOR = 0.3
 
@@ -27,8 +29,11 @@ def comparable(scores: NDArray[np.float32], detector: str) -> NDArray[np.float32
     return stretched.astype(np.float32)
 
 
-def merge(found: list[tuple[Pass, Detections]]) -> Detections:
+def merge(found: list[tuple[Pass, Detections]], *, in_front: bool = False) -> Detections:
     """One detection per face, best first; all inputs in pixels of the picture.
+
+    With ``in_front`` a face before a large one is never taken for a part of it, at the price that
+    now and then a part of a very large face is taken for somebody's.
 
     The score is the mean over the fine passes, where a pass that missed the face counts as 0; a
     face that only coarse passes can see has the mean of theirs. Boxes and landmarks are means
@@ -53,27 +58,32 @@ def merge(found: list[tuple[Pass, Detections]]) -> Detections:
     )
     is_coarse = np.array([entry.coarse for entry, _ in found])
     is_large = np.asarray((weights[:, is_coarse] > 0).any(axis=1))
-    kept = ~_features_of_a_face(boxes, scores, is_large)
+    kept = ~_features_of_a_face(Detections(boxes, scores, landmarks), is_large, in_front)
     order = np.argsort(-scores[kept], kind="stable")
     return Detections(boxes, scores, landmarks).take(kept).take(order)
 
 
 def _features_of_a_face(
-    boxes: NDArray[np.float32], scores: NDArray[np.float32], is_large: NDArray[np.bool_]
+    found: Detections, is_large: NDArray[np.bool_], in_front: bool
 ) -> NDArray[np.bool_]:
     """Which boxes are but eyes, nose and mouth of a large face that scored higher.
 
     A pass that sees a large face too close takes its middle for a face. Such a box lies inside the
-    whole one and is not much smaller; really small faces there are somebody else's.
+    whole one and is not much smaller; really small faces there are somebody else's. With
+    ``in_front`` so is what is seen well enough to be a face, with eyes, nose and mouth elsewhere: a
+    child before whoever holds it.
     """
-    inside = np.zeros(len(boxes), dtype=np.bool_)
+    inside = np.zeros(len(found), dtype=np.bool_)
+    boxes, scores = found.boxes, found.scores
     areas = box_areas(boxes)
     for row in np.flatnonzero(is_large):
         sides = np.minimum(boxes[:, 2:], boxes[row, 2:]) - np.maximum(boxes[:, :2], boxes[row, :2])
         shared = np.maximum(sides[:, 0], 0) * np.maximum(sides[:, 1], 0)
-        inside |= (
-            (shared >= _INSIDE * areas) & (areas >= _FEATURES * areas[row]) & (scores < scores[row])
-        )
+        parts = (shared >= _INSIDE * areas) & (areas >= _FEATURES * areas[row])
+        if in_front:
+            others = ~same_features(found.landmarks, found.landmarks[row])
+            parts &= ~(others & (scores >= FACE_SCORE))
+        inside |= parts & (scores < scores[row])
     return inside
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from sayso.vision.picture import PictureLimits
 from sayso.vision.types import Analysis, Face, Picture, Quality
 from tests.gallery.synthetic import MODEL, VERSION, near, templates
+from tests.reading import Reading
 
 WIDTH, HEIGHT = 200, 100
 _PEOPLE = templates(20, seed=3)
@@ -48,7 +49,7 @@ class Drawn:
 
 
 @dataclass
-class Studio:
+class Studio(Reading):
     """Draws pictures, each another one, and reads them in the place of the neural networks."""
 
     model = MODEL

@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -26,30 +25,11 @@ from sayso.service.middleware import Bodies, Memory, Requests
 from sayso.service.state import ServiceState
 from sayso.settings import ServiceSettings
 from tests.gallery.clock import Clock
+from tests.service.loop import Loop
 from tests.service.rest.checking import check
 from tests.service.rest.people import Reader
 
 PURPOSE = "photos"
-Result = TypeVar("Result")
-
-
-class Loop:
-    """An event loop in a thread of its own, which tests give work to."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, Result], timeout: float = 60) -> Result:
-        """Return what the work returns."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
-
-    def close(self) -> None:
-        """Stop the loop."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
 
 @dataclass

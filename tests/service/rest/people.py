@@ -12,6 +12,7 @@ from sayso.errors import PictureError
 from sayso.vision.picture import PictureLimits
 from sayso.vision.types import Analysis, Face, Picture, Quality
 from tests.gallery.synthetic import MODEL, VERSION, near, templates
+from tests.reading import Reading
 
 NAMES = ("ada", "bob", "eve")
 _SHADES = 40
@@ -39,7 +40,7 @@ def picture(*names: str, extra: int = 0, alike: bool = False) -> bytes:
     return file.getvalue()
 
 
-class Reader:
+class Reader(Reading):
     """Reads from a picture's shade whose face is in it."""
 
     model, template_version, limits = MODEL, VERSION.template_version, PictureLimits()

@@ -26,7 +26,17 @@ def test_entries_are_read_in_pages_and_by_filters(club: Api) -> None:
     assert len(kinds["items"]) == 2
     latest = club.get("/audit", params={"newest_first": "true", "limit": 1})
     assert latest["items"][0]["entry"]["event"] == "audit-read"
-    assert latest["next_cursor"] is None
+
+
+def test_the_newest_entry_may_come_first_and_pages_go_back_from_it(club: Api) -> None:
+    for _ in range(4):
+        club.app.collections()
+    params = {"newest_first": "true", "limit": 2, "after": 1, "before": 5}
+    first = club.get("/audit", params=params)
+    assert [each["entry"]["number"] for each in first["items"]] == [4, 3]
+    rest = club.get("/audit", params=params | {"cursor": first["next_cursor"]})
+    assert [each["entry"]["number"] for each in rest["items"]] == [2]
+    assert rest["next_cursor"] is None
 
 
 @pytest.mark.parametrize(

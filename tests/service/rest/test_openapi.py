@@ -66,7 +66,7 @@ def test_every_operation_is_described() -> None:
 
 def test_what_changes_something_takes_an_idempotency_key() -> None:
     asking = {
-        *("detect_faces", "compare_faces", "recognize", "verify_entries"),
+        *("detect_faces", "compare_faces", "recognize", "redact", "verify_entries"),
         *("search_faces_by_picture", "search_users_by_picture", "search_faces_by_face"),
         *("search_users_by_face", "search_users_by_user"),
     }

@@ -177,6 +177,25 @@ def test_the_rule_of_a_collection_holds_and_every_search_tells(club: Api) -> Non
     club.problem("access-denied", "PUT", path, json=limit, headers=club.key("search"))
 
 
+def test_what_a_search_must_reach_is_told_without_one(club: Api) -> None:
+    enrol(club, "ada", 0, 1)
+    path = "/collections/club/threshold"
+    told = club.get(path, params={"faces": 2})
+    found = club("POST", "/collections/club/recognize", 200, **sent(picture("ada", "bob"))).json()
+    assert {name: told[name] for name in found["threshold"]} == found["threshold"]
+    assert (told["similarity"], told["population"], told["scale"]) == (80, 2, "normalised")
+    assert told["expected_false_matches"] == pytest.approx(4 * told["false_match_rate"], rel=0.01)
+    limit = {"max_expected_false_matches": 1e-9}
+    club("PUT", "/collections/club/false-matches", 200, json=limit)
+    told = club.get(path)
+    assert (told["similarity"], told["score"], told["expected_false_matches"]) == (None, None, None)
+    for query in ("faces=0", "faces=x", "min_similarity=101", "purpose=", "top=1"):
+        club.problem("invalid-request", "GET", f"{path}?{query}")
+    club.problem("access-denied", "GET", f"{path}?purpose=door")
+    club.problem("access-denied", "GET", path, headers=club.key("detect"))
+    club.problem("collection-not-found", "GET", "/collections/team/threshold")
+
+
 def test_a_collection_begins_with_the_rule_that_is_asked_for(club: Api) -> None:
     asked = {"collection": "team", "max_expected_false_matches": 1, "false_matches_per": "face"}
     made = club.post("/collections", asked, 201)

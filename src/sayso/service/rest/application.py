@@ -20,10 +20,12 @@ from sayso.service.rest.resources import (
     audit,
     collections,
     consents,
+    evaluations,
     faces,
     keys,
     pictures,
     purposes,
+    redactions,
     searches,
     subjects,
     users,
@@ -33,6 +35,7 @@ from sayso.service.state import ServiceState
 RESOURCES: Final[tuple[Resource, ...]] = (
     pictures.resource,
     searches.resource,
+    redactions.resource,
     collections.resource,
     purposes.resource,
     subjects.resource,
@@ -41,6 +44,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     users.resource,
     keys.resource,
     audit.resource,
+    evaluations.resource,
 )
 
 

@@ -19,12 +19,12 @@ from starlette.responses import Response
 
 from sayso.callers import Caller
 from sayso.core import Sayso
-from sayso.service import bearer
 from sayso.service.rest import conditions, replays
 from sayso.service.rest.bodies import Body
 from sayso.service.rest.problems import invalid
 from sayso.service.rest.replays import Done, Repeatable, Replays
 from sayso.service.rest.values import Answer
+from sayso.service.sign_in import sign_in
 from sayso.service.state import ServiceState
 
 Result = TypeVar("Result")
@@ -95,6 +95,15 @@ class Call:
         body, faces = await self.heavy(done)
         self.request.scope["sayso.faces"] = faces
         return _plain(body)
+
+    async def show(self, work: Callable[[], tuple[bytes, str, int]]) -> Response:
+        """Run heavy work, and answer with the file that it returns, of such a media type.
+
+        It also says how many faces it found.
+        """
+        data, media_type, faces = await self.heavy(work)
+        self.request.scope["sayso.faces"] = faces
+        return Response(data, headers={"Cache-Control": "no-store"}, media_type=media_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +179,7 @@ async def _signed_in(request: Request, _: Annotated[Any, Security(_scheme)]) -> 
     request.scope["sayso.route"] = f"rest:{operation}"
     shared: Shared = request.app.state.shared
     state = shared.service
-    peer = None if request.client is None else request.client.host
-    theirs = await bearer.sign_in(state.app, state.engine, state.limits, request.headers.raw, peer)
-    request.scope["sayso.key"] = theirs.caller.key
+    theirs = await sign_in(state, request)
     async with state.limits.admit(theirs.caller.key):
         _check_query(request, shared.queries[operation])
         yield Call(request, theirs, shared)

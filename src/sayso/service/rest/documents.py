@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -165,6 +165,38 @@ class Threshold(Answer):
             probes=found.probes,
             max_expected_false_matches=found.max_expected_false_matches,
             per=found.per,
+        )
+
+
+class ThresholdInForce(Threshold):
+    """What a search would have to reach now, and what that is worth."""
+
+    score: float | None = Field(
+        description="The lowest score that counts. Null where no score keeps the rule, or none is "
+        "asked for; and so are the next two."
+    )
+    scale: Literal["normalised", "cosine"] = Field(
+        description="Whether scores are normalised, so that one means the same for everybody, or "
+        "plain cosines; of a normalised one there is no one cosine."
+    )
+    false_match_rate: float | None = Field(
+        description="Upper bound on the share of pairs of strangers that reach the score."
+    )
+    expected_false_matches: float | None = Field(
+        description="How many strangers may be expected among the matches of such a search, at "
+        "most: of all its faces together, or of each, as the rule has it."
+    )
+
+    @classmethod
+    def of_today(cls, found: results.ThresholdInForce) -> ThresholdInForce:
+        """Return it as a document."""
+        rate, expected = found.false_match_rate, found.expected_false_matches
+        return cls(
+            **Threshold.of(found.threshold).model_dump(),
+            score=None if found.score is None else round(found.score, 4),
+            scale="normalised" if found.normalised else "cosine",
+            false_match_rate=None if rate is None else significant(rate),
+            expected_false_matches=None if expected is None else significant(expected),
         )
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from sayso import errors
 from sayso.errors import SaysoError
+from sayso.evaluation.folder import EvaluationError
 from sayso.service.engine import Overloaded
 
 #: Where a problem is explained; the ``type`` of a problem is this and its name.
@@ -184,6 +185,13 @@ USER_NOT_FOUND = _kind(
 KEY_NOT_FOUND = _kind(
     "key-not-found", 404, "There is no such access key", "List them: GET /v1/keys."
 )
+EVALUATION_NOT_FOUND = _kind(
+    "evaluation-not-found",
+    404,
+    "There is no such evaluation",
+    "It was discarded, no picture came for an hour, newer ones took its place, or the service "
+    "was started anew: an evaluation is in memory only. List them: GET /v1/evaluations.",
+)
 PURPOSE_NOT_FOUND = _kind(
     "purpose-not-found",
     404,
@@ -196,6 +204,13 @@ PROBLEM_NOT_FOUND = _kind(
 
 # --- what cannot be done as things stand ----------------------------------------------------------
 
+EVALUATION_NOT_READY = _kind(
+    "evaluation-not-ready",
+    409,
+    "The evaluation is not so far, or takes nothing more",
+    "Pictures come until it is finished, and what it found is there when it is done. "
+    "GET /v1/evaluations/{evaluation} tells how far it is.",
+)
 COLLECTION_EXISTS = _kind(
     "collection-exists",
     409,
@@ -324,6 +339,9 @@ _BY_ERROR: Final[dict[type[SaysoError], Kind]] = {
     errors.FaceNotFound: FACE_NOT_FOUND,
     errors.UserNotFound: USER_NOT_FOUND,
     errors.KeyNotFound: KEY_NOT_FOUND,
+    errors.EvaluationNotFound: EVALUATION_NOT_FOUND,
+    errors.EvaluationNotReady: EVALUATION_NOT_READY,
+    EvaluationError: REFUSED,
     errors.UserExists: USER_EXISTS,
     errors.TooManyFacesOfUser: TOO_MANY_FACES_OF_USER,
     errors.TooManyTags: TOO_MANY_TAGS,

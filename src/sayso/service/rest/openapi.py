@@ -15,7 +15,7 @@ from starlette.responses import Response
 from sayso.service.rest import kinds
 from sayso.service.rest.calls import BASE
 from sayso.service.rest.kinds import Kind
-from sayso.service.rest.operations import NDJSON, Operation, Resource
+from sayso.service.rest.operations import Operation, Resource
 from sayso.service.rest.problems import MEDIA_TYPE, Problem
 
 TITLE: Final = "Sayso"
@@ -45,7 +45,7 @@ deletions and replacements honour `If-Match`.
 
 **Elsewhere.** What touches files of the server is not here, but done at the server's own command \
 line: backups and restoring (`sayso backup`, `sayso restore`), the master key and copies of the \
-keyring (`sayso keyring`), models (`sayso models`), and calibration and evaluation."""
+keyring (`sayso keyring`), models (`sayso models`), and calibration (`sayso calibrate`)."""
 
 #: The only kind of problem of its status, wherever there is one.
 _SHARED: Final = (
@@ -56,6 +56,10 @@ _SHARED: Final = (
     kinds.INTERNAL_ERROR,
     kinds.UNAVAILABLE,
 )
+_DESCRIBED: Final = {
+    HTTPStatus.CREATED: "It was made.",
+    HTTPStatus.ACCEPTED: "It was begun, and goes on.",
+}
 _ETAG: Final = {
     "ETag": {"description": "The entity tag of this answer.", "schema": {"type": "string"}}
 }
@@ -143,7 +147,10 @@ def _responses(operation: Operation) -> dict[int | str, dict[str, Any]]:
     if headers:
         found[int(operation.status)]["headers"] = headers
     if operation.answer is None:
-        found[int(operation.status)]["content"] = {NDJSON: {"schema": {"type": "string"}}}
+        found[int(operation.status)]["content"] = {operation.media: {"schema": {"type": "string"}}}
+    if operation.files:
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        found[int(operation.status)]["content"] = dict.fromkeys(operation.files, binary)
     for status in operation.also:
         found[int(status)] = {
             "model": operation.answer,
@@ -174,7 +181,7 @@ def _headers(operation: Operation) -> dict[str, Any]:
 
 
 def _described(status: HTTPStatus) -> str:
-    return "It was made." if status == HTTPStatus.CREATED else "Done."
+    return _DESCRIBED.get(status, "Done.")
 
 
 def _problem(status: HTTPStatus, some: Iterable[Kind]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from sayso.service.rest.pages import Paged
 
 #: Lines of JSON: what is answered where it is no one document.
 NDJSON: Final = "application/x-ndjson"
+HTML: Final = "text/html"
 Endpoint = Callable[..., Awaitable[Response]]
 _ALWAYS = (
     kinds.UNAUTHENTICATED,
@@ -57,7 +58,9 @@ OF_ENROLMENTS = (
 class Operation:
     """An operation: how it is called, what it takes, what it answers, and what may be wrong.
 
-    ``answer`` is None where it answers lines of JSON; ``also`` are other statuses that have it.
+    ``answer`` is None where it answers no document but text of the type ``media``; ``also`` are
+    other statuses that have it. ``files`` are the media types of a file that it answers with
+    instead, where that is asked for.
     """
 
     method: str
@@ -67,10 +70,12 @@ class Operation:
     tag: str
     summary: str
     answer: type[BaseModel] | None
+    media: str
     status: HTTPStatus
     also: tuple[HTTPStatus, ...]
     takes: Takes | None
     problems: tuple[Kind, ...]
+    files: tuple[str, ...] = ()
 
     @property
     def description(self) -> str:
@@ -127,10 +132,12 @@ class Resource:
         summary: str,
         *,
         answer: type[BaseModel] | None,
+        media: str = NDJSON,
         status: HTTPStatus = HTTPStatus.OK,
         also: tuple[HTTPStatus, ...] = (),
         takes: Takes | None = None,
         problems: tuple[Kind, ...] = (),
+        files: tuple[str, ...] = (),
     ) -> Callable[[Endpoint], Endpoint]:
         """Register a handler; its name is the operation's id."""
 
@@ -144,10 +151,12 @@ class Resource:
                     tag=self.tag,
                     summary=summary,
                     answer=answer,
+                    media=media,
                     status=status,
                     also=also,
                     takes=takes,
                     problems=problems,
+                    files=files,
                 )
             )
             return endpoint

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from itertools import islice
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
@@ -16,7 +13,7 @@ from sayso import results
 from sayso.audit.heads import Head
 from sayso.audit.verification import Verification
 from sayso.errors import AuditError
-from sayso.service.engine import Engine, Overloaded
+from sayso.service.lines import chunks
 from sayso.service.rest import kinds, values
 from sayso.service.rest.bodies import read_json, takes
 from sayso.service.rest.calls import Asking
@@ -28,9 +25,6 @@ from sayso.service.rest.values import Answer, Asked
 resource = Resource(
     "audit", "Who did what: a chain of signed entries. It takes the right to `audit`."
 )
-_LINES = 500
-#: How often the export waits for a turn, a second each, before it is broken off.
-_TURNS = 60
 _LARGEST_NUMBER = 2**63 - 1
 
 
@@ -151,21 +145,27 @@ async def list_entries(
             "was erased.",
         ),
     ] = None,
-    newest_first: Annotated[
-        bool, Query(description="Only the last page, and the newest entry first.")
-    ] = False,
+    after: Annotated[
+        int, Query(ge=0, le=_LARGEST_NUMBER, description="Only those of a higher number.")
+    ] = 0,
+    before: Annotated[
+        int | None, Query(ge=1, le=_LARGEST_NUMBER, description="Only those of a lower number.")
+    ] = None,
+    newest_first: Annotated[bool, Query(description="The newest entry first.")] = False,
 ) -> Response:
     """Read entries of the audit log, the oldest first. That it was read is an entry, too.
 
-    With `newest_first` it is the latest entries, and no cursor goes on from there.
+    With `newest_first` the pages go from the latest entry to the first.
     """
     if subject is not None and collection is None:
         raise invalid("query", "/subject", "it takes a collection as well")
     about = None if subject is None or collection is None else (collection, subject)
 
     def work() -> Entries:
+        at = int(paging.after_id(call) or 0)  # within the bounds, where there is a cursor
         found = call.app.audit_entries(
-            after=int(paging.after_id(call) or 0),
+            after=after if newest_first else max(after, at),
+            before=at if newest_first and at else before,
             limit=paging.limit,
             newest_first=newest_first,
             collection=collection,
@@ -173,9 +173,7 @@ async def list_entries(
             kind=kind,
             subject=about,
         )
-        cursor = None
-        if not newest_first:
-            cursor = paging.following(call, found, lambda each: str(each.number))
+        cursor = paging.following(call, found, lambda each: str(each.number))
         return Entries(items=[Entry.of(each) for each in found], next_cursor=cursor)
 
     return await call.tell(work)
@@ -195,7 +193,7 @@ async def export_entries(
     """
     lines = await call.light(lambda: call.app.audit_export(after))
     return StreamingResponse(
-        _chunks(call.shared.service.engine, lines),
+        chunks(call.shared.service.engine, lines),
         media_type=NDJSON,
         headers={"Cache-Control": "no-store"},
     )
@@ -231,18 +229,3 @@ async def verify_entries(call: Asking) -> Response:
 async def get_head(call: Asking) -> Response:
     """Get the signed end of the log. Keep it where whoever keeps the gallery cannot change it."""
     return await call.tell(lambda: AuditHead.of(call.app.audit_head()))
-
-
-async def _chunks(engine: Engine, lines: Iterator[str]) -> AsyncIterator[str]:
-    while chunk := await _next(engine, lines):
-        yield "".join(f"{line}\n" for line in chunk)
-
-
-async def _next(engine: Engine, lines: Iterator[str]) -> list[str]:
-    """Return the next lines; when there is too much to do, they wait their turn."""
-    for _ in range(_TURNS):
-        try:
-            return await engine.light(lambda: list(islice(lines, _LINES)))
-        except Overloaded:
-            await asyncio.sleep(1)
-    raise TimeoutError("the export was broken off")

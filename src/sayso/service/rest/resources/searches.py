@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from fastapi import Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -20,13 +23,14 @@ from sayso.service.rest.asking import (
     Top,
     UserPath,
 )
-from sayso.service.rest.calls import Asking
+from sayso.service.rest.calls import Asking, Reading
 from sayso.service.rest.documents import (
     Face,
     FaceCandidate,
     LeftFace,
     NamedFace,
     Threshold,
+    ThresholdInForce,
     scores,
 )
 from sayso.service.rest.operations import OF_PICTURES, OF_SEARCHES, Resource
@@ -102,6 +106,37 @@ class UserCandidates(Answer):
 
     candidates: list[UserCandidate] = Field(description="The most similar first.")
     threshold: Threshold
+
+
+@resource.operation(
+    "GET",
+    "/collections/{collection}/threshold",
+    "Get what a search must reach",
+    answer=ThresholdInForce,
+    problems=(kinds.INVALID_NAME, kinds.MODEL_CONFLICT, kinds.REFUSED),
+)
+async def get_threshold(
+    call: Reading,
+    collection: CollectionPath,
+    purpose: PurposeQuery = None,
+    faces: Annotated[
+        int, Query(ge=1, le=100_000, description="How many faces the picture has.")
+    ] = 1,
+    min_similarity: Similarity = DEFAULT_SIMILARITY,
+) -> Response:
+    """Tell what a search would have to reach now, by the collection's rule; nobody is searched for.
+
+    Among those whom the purpose covers. It takes the right to `enrol`, `search`, `erase`, `audit`
+    or `admin`.
+    """
+
+    def work() -> ThresholdInForce:
+        found = call.app.threshold(
+            collection, purpose=purpose, faces=faces, min_similarity=min_similarity
+        )
+        return ThresholdInForce.of_today(found)
+
+    return await call.read(work)
 
 
 @resource.operation(

@@ -1,13 +1,11 @@
-"""Events of the audit log in a few words, for the operator."""
+"""Events of the audit log in a few words, for whoever reads it on a screen."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sayso.audit.events import Event
+from sayso.audit.events import Event
 
 _LISTED = 2
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -29,6 +27,8 @@ def in_brief(event: Event) -> str:
 
 def _value(value: object) -> str:
     if isinstance(value, tuple):
+        if value and all(isinstance(each, int) for each in value):  # a box
+            return ",".join(map(str, value))
         return _several(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):  # somebody who was found
         return " ".join(_value(getattr(value, each.name)) for each in dataclasses.fields(value))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from sayso.audit.brief import in_brief
 from sayso.audit.events import (
     CallRefused,
     CollectionsRead,
@@ -9,10 +10,10 @@ from sayso.audit.events import (
     FacesEnrolled,
     Found,
     KeysRead,
+    PictureRedacted,
     PictureSearched,
     PurposeDeclared,
 )
-from sayso.cli.events import in_brief
 
 DIGEST = "0123456789abcdef" * 4
 
@@ -43,6 +44,13 @@ DIGEST = "0123456789abcdef" * 4
             (
                 "collection club, subject s1, consent c1, faces f1, pictures 0123456789ab..., "
                 "lookalikes s2 and s3"
+            ),
+        ),
+        (
+            PictureRedacted("club", DIGEST, "solid", 9, 7, ("s1", "s2"), ((1, 2, 3, 4),)),
+            (
+                "collection club, picture 0123456789ab..., style solid, faces 9, covered 7, "
+                "subjects s1 and s2, covered by hand 1,2,3,4"
             ),
         ),
         (
