@@ -112,10 +112,31 @@ def test_what_became_of_each_picture_is_told(club: Console) -> None:
 
 def test_a_picture_that_came_before_adds_nothing(club: Console) -> None:
     for _ in range(2):
-        page = club.post("people/add", do="add", files=[("pictures", picture("ada"))], **FORM)
+        files = [("pictures", picture("ada"))]
+        page = club.post("people/add", do="add", files=files, **FORM | {"same": "yes"})
     assert page.notes[0] == "No new picture of ada was enrolled."
     assert "had been enrolled before" in page.notes[1]
     assert len(club.app.faces("club", "ada")) == 1
+
+
+def test_under_a_name_that_is_taken_nobody_is_enrolled_without_a_word(club: Console) -> None:
+    for who in ("ada", "bob"):  # what is wrong is whose face it is, which nobody can see by a name
+        files = [("pictures", picture(who))]
+        page = club.post(
+            "people/add", do="add", files=files, expect=200 if who == "ada" else 422, **FORM
+        )
+    assert "Somebody called ada is enrolled here already" in page.problem
+    assert "hidden" not in page.one("div", id="same").attributes
+    assert len(club.app.faces("club", "ada")) == 1
+    assert len(club.app.consents("club", "ada")) == 1
+    response = club.send(
+        "POST",
+        "/console/people/add",
+        data={"do": "add", **FORM},
+        files={"pictures": ("bob.png", picture("bob"))},
+        headers={"X-Sayso-Csrf": club.csrf},
+    )
+    assert response.headers["x-sayso-problem"] == "name-taken"
 
 
 def test_without_a_usable_picture_nothing_is_recorded(club: Console) -> None:

@@ -92,7 +92,7 @@ def test_the_page_with_the_secret_is_kept_nowhere(console: Console) -> None:
 def test_a_key_for_all_collections_must_be_asked_for(console: Console) -> None:
     console.app.create_collection("club")
     page = console.post("keys", do="make", **NEW | {"where": "some"}, expect=422)
-    assert "a key for no collection is of no use" in page.problem
+    assert "Tick the collections that the key is for" in page.problem
     assert console.app.keys() == ()
     secret_of(console)
     assert console.app.keys()[0].collections is None
@@ -103,7 +103,7 @@ def test_a_key_for_all_collections_must_be_asked_for(console: Console) -> None:
     [
         ({"actor": " "}, "name the actor"),
         ({"purpose": "Photos!"}, "is no name for a purpose"),
-        ({"actions": ""}, "no action that a key could allow"),
+        ({"actions": ""}, "Tick at least one thing"),
         ({"actions": "everything"}, "everything is no action"),
         ({"until": "2020-01-01"}, "has expired already"),
         ({"until": "soon"}, "soon is no date"),

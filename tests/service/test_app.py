@@ -191,3 +191,9 @@ def test_every_line_of_the_log_is_json(server: ServerProcess) -> None:
     lines = [line for line in server.err if not line.startswith("sayso: a master key was made")]
     assert lines
     assert all(json.loads(line) for line in lines)
+
+
+def test_a_browser_is_led_from_the_root_to_the_console(server: ServerProcess) -> None:
+    answered = server.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert answered.status_code == 307
+    assert answered.headers["location"] == "/console/"

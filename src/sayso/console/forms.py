@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Final
+from typing import ClassVar, Final
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -22,7 +22,12 @@ _LARGEST_FIELD = 256 << 10
 
 
 class FormRefused(SaysoError):
-    """A form cannot be read, or what it has is not what the page asks for."""
+    """A form cannot be read, or what it has is not what the page asks for.
+
+    ``kind`` is what pages and scripts tell such a refusal by, unless it is like most.
+    """
+
+    kind: ClassVar[str] = ""
 
 
 class FormTooLarge(FormRefused):

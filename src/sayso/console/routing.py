@@ -123,7 +123,8 @@ def status_of(error: SaysoError) -> int:
 
 def kind_of(error: SaysoError) -> str:
     """Return what the API calls such a problem."""
-    return _kind(error).name
+    own = error.kind if isinstance(error, FormRefused) else ""
+    return own or _kind(error).name
 
 
 def _told(error: SaysoError) -> str:

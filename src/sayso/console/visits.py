@@ -12,7 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from sayso.callers import Action, Caller
+from sayso.callers import Action, Caller, permit
 from sayso.console import templates
 from sayso.console.security import HEADERS
 from sayso.core import Sayso
@@ -55,6 +55,13 @@ class Visit:
     def may(self, *any_of: Action) -> bool:
         """Tell whether they have one of these rights: a page need not offer what is refused."""
         return bool(self.caller.actions & set(any_of))
+
+    def require(self, *any_of: Action) -> None:
+        """Raise AccessDenied, as the core does, unless they have one of these rights.
+
+        For pages whose forms nobody else can send: better told before than after filling them in.
+        """
+        permit(self.caller, any_of, None)
 
     def may_everywhere(self, *any_of: Action) -> bool:
         """Tell whether they have one of these rights in every collection."""

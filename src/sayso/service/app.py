@@ -126,6 +126,8 @@ class _Root:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "POST":
             await self._rekognition(scope, receive, send)
+        elif b"text/html" in dict(scope["headers"]).get(b"accept", b""):  # a browser
+            await RedirectResponse("/console/")(scope, receive, send)
         else:
             await PlainTextResponse(_HINT)(scope, receive, send)
 

@@ -210,7 +210,10 @@ def _bind(family: int, address: tuple[str, int]) -> socket.socket:
 
 def _why_not(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use: stop what listens there, or give another --port"
+        return (
+            f"port {port} of {host} is in use: stop what listens there, or give another one "
+            "(--port, or SAYSO_PORT)"
+        )
     if error.errno == errno.EACCES:
         return f"port {port} is not yours to listen on: give another --port, from 1024 on"
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:

@@ -14,12 +14,20 @@ from sayso.console.routing import Page, is_script
 from sayso.console.security import HEADERS
 from sayso.console.visits import Upload, Visit, address
 from sayso.console.words import say
+from sayso.errors import SubjectNotFound
 from sayso.results import Enrolment, PictureEnrolment, Subject
 
 _DIGITS: Final = 4
 
 
+class NameTaken(FormRefused):
+    """Somebody of that name is enrolled, and nobody said that it is the same person."""
+
+    kind = "name-taken"
+
+
 async def _show(visit: Visit) -> Response:
+    visit.require("enrol")
     collections = await visit.light(visit.app.collections)
     collection = value(visit, "collection") or (collections[0].name if collections else "")
     # Of somebody who is there already, the consent on record will do.
@@ -51,6 +59,8 @@ async def _enrol(visit: Visit, *, on_record: bool) -> Response:
     files = await visit.uploads("pictures")
     if not files:
         raise FormRefused(say("people.add.no_picture"))
+    if not on_record and not visit.given("same") and await _is_enrolled(visit, collection, name):
+        raise NameTaken(say("people.add.same_problem", name=name))
     done = await visit.heavy(
         lambda: visit.app.enroll(
             collection,
@@ -65,6 +75,15 @@ async def _enrol(visit: Visit, *, on_record: bool) -> Response:
     if is_script(visit.request):  # a redirect would show it the page, and the notes be gone
         return Response(address("people/subject", asked), headers=HEADERS, media_type="text/plain")
     return visit.go("people/subject", **asked)
+
+
+async def _is_enrolled(visit: Visit, collection: str, name: str) -> bool:
+    """Tell whether somebody of a name has faces already: another's would be shown as theirs."""
+    try:
+        found = await visit.light(lambda: visit.app.subject(collection, name))
+    except SubjectNotFound:
+        return False
+    return found.faces > 0
 
 
 def _note(notes: list[str], done: Enrolment, told: list[str]) -> None:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from sayso.callers import ACTIONS, Action
 from sayso.console.fields import day_given, value
+from sayso.console.forms import FormRefused
 from sayso.console.routing import Page
 from sayso.console.visits import Visit
 from sayso.console.words import say
@@ -39,6 +40,10 @@ async def _show(visit: Visit) -> Response:
 async def _make(visit: Visit) -> Response:
     limited = visit.given("where") != "everywhere"
     collections = visit.all_given("collections") if limited else None
+    if not visit.all_given("actions"):
+        raise FormRefused(say("keys.make.no_right"))
+    if limited and not collections:
+        raise FormRefused(say("keys.make.no_collection"))
     until, purpose = day_given(visit, "until"), visit.given("purpose")
     # Asked before: once the key is made, nothing may come between it and telling its secret.
     undeclared = [name for name in collections or () if await _misses(visit, name, purpose)]

@@ -52,6 +52,7 @@ async def _first(visit: Visit) -> Response:
 
 
 async def _show(visit: Visit) -> Response:
+    visit.require("admin")
     return _page(visit, await visit.light(lambda: _so_far(visit)))
 
 

@@ -85,9 +85,11 @@ if (form) {
   };
   const explain = (error) => {
     tell(error.message);
-    if (error.kind === "looks-like-another") {
-      document.getElementById("lookalike").hidden = false;
-      form.elements.lookalike.focus();
+    // What somebody has to say yes to before it is done.
+    const asked = { "looks-like-another": "lookalike", "name-taken": "same" }[error.kind];
+    if (asked && form.elements[asked]) {
+      document.getElementById(asked).hidden = false;
+      form.elements[asked].focus();
     }
   };
   const leave = document.getElementById("leave");

@@ -76,7 +76,7 @@ export class Line {
     const done = this.items.filter((each) => each.state === "done").length;
     this.text.textContent = this.stopped
       ? say(`${this.words}.${this.stopped}`, { done, all: this.items.length })
-      : say(`${this.words}.done`, { count: done });
+      : say(`${this.words}.${done ? "done" : "none"}`, { count: done });
     this.box.hidden = true;
     this.further.hidden = !this.items.some((each) => each.state === "cancelled");
     this.running = false;
