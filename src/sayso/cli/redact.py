@@ -116,8 +116,9 @@ def redact(
 ) -> int:
     """Copy a picture, or those of a folder, with everybody covered who did not agree.
 
-    Only those stay visible who are recognised by the collection's rule and whose consent covers the
-    purpose. Unsure means covered. Copies have no metadata but their colours' profile.
+    Only those stay visible who are recognised by the collection's rule, at a similarity of 50 or
+    more, and whose consent covers the purpose. Unsure means covered. Copies have no metadata but
+    their colours' profile.
 
     OUTPUT is a file for one picture, and a folder for several. A format that cannot be written,
     such as HEIC, becomes .jpg. With --json the manifest is printed, too: for one picture an object,

@@ -150,9 +150,9 @@ async def redact(
     """Cover every face of a picture, but of those subjects whose consent covers the purpose.
 
     Unsure means covered: so is a face that is too small or too blurred to be recognised, or that
-    resembles nobody as much as the collection's rule asks. The copy is upright, and has no metadata
-    but its colours' profile. Send the same picture again with `cover` and `uncover` for a second
-    look.
+    resembles nobody as much as the collection's rule asks, and as a similarity of 50. The copy is
+    upright, and has no metadata but its colours' profile. Send the same picture again with `cover`
+    and `uncover` for a second look.
     """
     boxes = {"cover": _read(cover), "uncover": _read(uncover)}
     body = await read_picture(call)
