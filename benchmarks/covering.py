@@ -17,11 +17,11 @@ from benchmarks.timing import THREADS, medians_in_turns, table
 from sayso.analyzer import Analyzer
 from sayso.enrolment import MIN_HEIGHT
 from sayso.redaction.detecting import REDACTION_MIN_SCORE, REDACTION_PLAN
-from sayso.redaction.encoding import encode
 from sayso.redaction.picture import cover, covered
 from sayso.redaction.types import Cover
 from sayso.vision.detections import Detections
 from sayso.vision.detector import DEFAULT_MIN_SCORE
+from sayso.vision.encoding import encode
 
 #: Down to this score everything is looked at, to choose the threshold by.
 _LOWEST = 0.05

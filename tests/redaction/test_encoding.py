@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
-from sayso.redaction.encoding import encode, suffix_for
+from sayso.redaction.encoding import suffix_for
 from sayso.redaction.picture import cover
 from sayso.redaction.types import Cover
+from sayso.vision.encoding import encode
 from sayso.vision.picture import FORMATS, decode
 from tests.vision import pictures
 

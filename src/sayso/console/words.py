@@ -97,7 +97,7 @@ def chance(expected: float) -> str:
         return say("words.chance.many", number=figure(_rounded_up(expected, digits), digits))
     if expected <= 0:
         return say("words.chance.unknown")
-    return say("words.chance.one_in", number=_rounded_down(1 / expected))
+    return say("words.chance.one_in", number=one_in(expected))
 
 
 def expected(value: float) -> str:
@@ -106,7 +106,7 @@ def expected(value: float) -> str:
         return number(round(value))
     if value >= 0.01:
         return f"{value:.2g}"
-    return say("words.chance.short", number=_rounded_down(1 / value)) if value > 0 else "0"
+    return say("words.chance.short", number=one_in(value)) if value > 0 else "0"
 
 
 def limit(expected: float, per: str) -> str:

@@ -24,10 +24,11 @@ from sayso.gallery.index import Matches
 from sayso.gallery.times import moment
 from sayso.redacted import MEDIA_TYPES, Redacted, RedactedFace
 from sayso.redaction.detecting import REDACTION_MIN_SCORE, REDACTION_PLAN
-from sayso.redaction.encoding import encode, suffix_for
+from sayso.redaction.encoding import suffix_for
 from sayso.redaction.picture import cover as paint
 from sayso.redaction.types import STYLES, Style
 from sayso.results import Candidate
+from sayso.vision.encoding import encode
 
 
 class Redacting(Recognising):

@@ -1,11 +1,8 @@
-"""What a redacted picture is written as: its pixels, their colour space, and nothing else."""
+"""What a redacted picture is written as; ``sayso.vision.encoding`` writes it."""
 
 from __future__ import annotations
 
 from typing import Final
-
-from sayso.vision import encoding
-from sayso.vision.types import Picture
 
 #: HEIC cannot be written; GIF has too few colours, and BMP no place for a colour space.
 _SUFFIXES: Final = {
@@ -18,15 +15,6 @@ _SUFFIXES: Final = {
     "GIF": ".png",
     "BMP": ".png",
 }
-
-
-def encode(picture: Picture, suffix: str) -> bytes:
-    """Encode the upright pixels as what a suffix such as ``.jpg`` names, with an sRGB profile.
-
-    Nothing of the file that the picture came from is in it but what the pixels show. Raises
-    ``UnsupportedPicture`` and ``PictureTooLarge``.
-    """
-    return encoding.encode(picture, suffix)
 
 
 def suffix_for(form: str) -> str:

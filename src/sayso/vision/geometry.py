@@ -20,15 +20,20 @@ def box_areas(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     return areas
 
 
+def shared_areas(boxes: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the area that each of boxes (n, 4) has in common with a box (4,), float32 (n,)."""
+    sides = np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2])
+    shared: NDArray[np.float32] = np.maximum(sides[:, 0], 0) * np.maximum(sides[:, 1], 0)
+    return shared
+
+
 def shared_parts(boxes: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what each of boxes (n, 4) has in common with a box (4,), float32 (n,), 0 to 1.
 
     As a share of the smaller one of the two: of a box within the other it is 1.
     """
-    sides = np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2])
-    shared = np.maximum(sides[:, 0], 0) * np.maximum(sides[:, 1], 0)
     smaller = np.minimum(box_areas(boxes), box_areas(box[None])[0])
-    parts: NDArray[np.float32] = shared / np.maximum(smaller, 1e-9)
+    parts: NDArray[np.float32] = shared_areas(boxes, box) / np.maximum(smaller, 1e-9)
     return parts.astype(np.float32)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sayso.vision.detections import Detections, empty, joined
-from sayso.vision.geometry import best_overlaps, box_areas, same_features, suppress
+from sayso.vision.geometry import best_overlaps, box_areas, same_features, shared_areas, suppress
 from sayso.vision.passes import Pass
 
 #: Two boxes over this overlap are the same face.
@@ -77,8 +77,7 @@ def _features_of_a_face(
     boxes, scores = found.boxes, found.scores
     areas = box_areas(boxes)
     for row in np.flatnonzero(is_large):
-        sides = np.minimum(boxes[:, 2:], boxes[row, 2:]) - np.maximum(boxes[:, :2], boxes[row, :2])
-        shared = np.maximum(sides[:, 0], 0) * np.maximum(sides[:, 1], 0)
+        shared = shared_areas(boxes, boxes[row])
         parts = (shared >= _INSIDE * areas) & (areas >= _FEATURES * areas[row])
         if in_front:
             others = ~same_features(found.landmarks, found.landmarks[row])

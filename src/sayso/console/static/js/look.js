@@ -3,10 +3,9 @@ import { ask, elements, say } from "./ask.js";
 import { onPictures, path } from "./drop.js";
 import { keep } from "./keep.js";
 import { element, viewer } from "./viewer.js";
-import { Line, itemsOf, queueEntry, trouble } from "./work.js";
+import { Line, itemsOf, showInQueue, trouble } from "./work.js";
 
 const form = document.getElementById("looking");
-const queue = document.getElementById("queue");
 const sight = document.getElementById("sight");
 const again = document.getElementById("changed");
 let current = null;
@@ -23,13 +22,7 @@ async function look(item, signal) {
 }
 
 function changed(item) {
-  item.row ??= (() => {
-    const row = queueEntry(item, show);
-    queue.append(row.entry);
-    document.getElementById("queue-box").hidden = false;
-    return row;
-  })();
-  item.row.entry.className = item.state;
+  showInQueue(item, show);
   item.row.state.textContent = stateOf(item);
   offer();
   const settled = item.state !== "waiting" && item.state !== "working";

@@ -4,10 +4,9 @@ import { ask, say } from "./ask.js";
 import { copyView, isReady } from "./copies.js";
 import { onPictures, path } from "./drop.js";
 import { keep } from "./keep.js";
-import { Line, itemsOf, queueEntry } from "./work.js";
+import { Line, itemsOf, showInQueue } from "./work.js";
 
 const form = document.getElementById("publishing");
-const queue = document.getElementById("queue");
 const sight = document.getElementById("sight");
 const SUFFIXES = { "image/jpeg": ["jpg", "jpeg"], "image/png": ["png"], "image/webp": ["webp"], "image/tiff": ["tif", "tiff"], "image/avif": ["avif"], "image/bmp": ["bmp"] };
 /** What browsers do not show: the copy is a JPEG, so that it can be looked over. */
@@ -51,13 +50,7 @@ function copyName(item, type) {
 }
 
 function changed(item) {
-  item.row ??= (() => {
-    const row = queueEntry(item, show);
-    queue.append(row.entry);
-    document.getElementById("queue-box").hidden = false;
-    return row;
-  })();
-  item.row.entry.className = item.state;
+  showInQueue(item, show);
   item.row.state.textContent = item.state === "done" ? say("publish.state.ready", item.copy.manifest)
     : item.state === "working" ? "…" : say(`publish.state.${item.state}`);
   count();

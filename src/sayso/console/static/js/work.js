@@ -117,8 +117,20 @@ export function itemsOf(files, path) {
   return files.map((file) => ({ file, name: path(file), state: "waiting" }));
 }
 
-/** The button of an item in the list of pictures; `choose(item)` is called when it is pressed. */
-export function queueEntry(item, choose) {
+/**
+ * Show an item and its state in the list of pictures (queue.html), where it stays as `item.row`;
+ * `choose(item)` is called when its button is pressed.
+ */
+export function showInQueue(item, choose) {
+  if (!item.row) {
+    item.row = queueEntry(item, choose);
+    document.getElementById("queue").append(item.row.entry);
+    document.getElementById("queue-box").hidden = false;
+  }
+  item.row.entry.className = item.state;
+}
+
+function queueEntry(item, choose) {
   const entry = element("li");
   const pressed = button("", () => choose(item), "");
   const name = Object.assign(element("span", { class: "name" }), { textContent: item.name });
