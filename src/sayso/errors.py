@@ -8,7 +8,9 @@
     │   ├── UnsupportedPicture    a format or mode not accepted here
     │   │   └── PictureTooSmall   a side below a limit; says limit and value
     │   ├── PictureTooLarge       over a limit; says limit and value
+    │   ├── PictureTooCostly      over the limit on seconds or memory of one piece of work
     │   └── TooManyFaces          over the limit on faces in one picture
+    ├── WorkAbandoned             stopped, since nobody waits for it any more
     ├── ModelError
     │   ├── ModelFileError        content is not what the description says
     │   ├── RuntimeMissing        runtime or precision asked for is not there
@@ -65,6 +67,7 @@ from sayso.vision.errors import (
     ModelError,
     ModelFileError,
     PictureError,
+    PictureTooCostly,
     PictureTooLarge,
     PictureTooSmall,
     RuntimeMissing,
@@ -72,6 +75,7 @@ from sayso.vision.errors import (
     TooManyFaces,
     UnreadablePicture,
     UnsupportedPicture,
+    WorkAbandoned,
 )
 
 
@@ -281,6 +285,7 @@ __all__ = [
     "ModelStoreError",
     "NoFaceFound",
     "PictureError",
+    "PictureTooCostly",
     "PictureTooLarge",
     "PictureTooSmall",
     "PurposeNotDeclared",
@@ -300,4 +305,5 @@ __all__ = [
     "UnsupportedPicture",
     "UserExists",
     "UserNotFound",
+    "WorkAbandoned",
 ]

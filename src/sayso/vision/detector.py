@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sayso.vision import centerface, yunet
+from sayso.vision import centerface, effort, yunet
 from sayso.vision.detections import Detections, joined
 from sayso.vision.errors import TooManyFaces
 from sayso.vision.geometry import suppress
@@ -99,6 +99,7 @@ class Detector:
         height, width = picture.shape[:2]
         session, min_score = self._sessions[name], _CANDIDATE_SCORE[name]
         for tile in tiles(width, height):
+            effort.check()
             canvas = np.zeros((1, padded(tile.height), padded(tile.width), 3), dtype=np.uint8)
             canvas[0, : tile.height, : tile.width] = picture[
                 tile.y : tile.y + tile.height, tile.x : tile.x + tile.width

@@ -31,8 +31,16 @@ class PictureTooLarge(PictureError):
     """The picture is over a limit on bytes, pixels or sides; says the limit and the value."""
 
 
+class PictureTooCostly(PictureError):
+    """Looking at the picture took more seconds or memory than one piece of work may."""
+
+
 class TooManyFaces(PictureError):
     """More faces were found than one picture may have; says the limit and the value."""
+
+
+class WorkAbandoned(SaysoError):
+    """Work was stopped because nobody waits for it any more."""
 
 
 class ModelError(SaysoError):
