@@ -50,7 +50,7 @@ demo: $(VENV)/.demo ## recognise faces: the bundled demonstration, or PICTURES="
 	$(BIN)/python -m sayso.demo $(PICTURES)
 
 test: $(VENV)/.docs ## run the tests
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev ## check style and the import contracts
 	$(BIN)/ruff format --check .

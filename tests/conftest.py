@@ -35,3 +35,8 @@ def portrait() -> Path:
 def walking_video() -> Path:
     """A video of several people walking, 1920 x 1080."""
     return require("video", "walking_people.mp4")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the long files first, so that none of them is left to one worker at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)

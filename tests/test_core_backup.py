@@ -22,6 +22,8 @@ from sayso.core import Sayso, restore
 from sayso.errors import AccessDenied, BackupError
 from tests.gallery.synthetic import PURPOSE, enrol, named, templates
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parent.parent
 MANY = 1500
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -39,6 +40,8 @@ from sayso.vision.types import Analysis, Face, Picture, Quality
 from tests.consent_model import KNOWING, Holder, World, plain
 from tests.gallery.synthetic import ANYBODY, MODEL, VERSION, templates
 from tests.reading import Reading
+
+pytestmark = pytest.mark.long
 
 NAMES = ("olga", "yuri")
 CLUBS = ("club", "team")

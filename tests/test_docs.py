@@ -38,6 +38,8 @@ from sayso.demo import compose
 from sayso.models.registry import load_registry
 from sayso.settings import ServiceSettings, Settings
 
+pytestmark = pytest.mark.long
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCS = REPOSITORY / "docs"
 PAGES = sorted([REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *DOCS.rglob("*.md")])

@@ -21,6 +21,8 @@ from sayso.audit.verification import verify
 from sayso.sqlite import sqlite_engine
 from tests.audit.logs import ADA, BOB, CY, GUEST, SAMPLES, new_key, new_store, write
 
+pytestmark = pytest.mark.long
+
 EDITS = 1000
 TABLES = {
     "audit": ("number", "time", "kind", "actor", "collection", "body", "hash", "signature"),

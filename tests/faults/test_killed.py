@@ -21,6 +21,8 @@ from tests.faults.planning import MAIN, Planner
 from tests.faults.processes import Running, Zygote, zygote
 from tests.faults.worker import OPENING, Job
 
+pytestmark = pytest.mark.long
+
 _log = logging.getLogger(__name__)
 
 _SEEDS, _KILLS = 8, 32
