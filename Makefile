@@ -19,24 +19,25 @@ help: ## list the targets
 $(VENV)/.base: requirements/base.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Sayso needs Python 3.11 or newer; set PYTHON=/path/to/python3")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/base.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/base.txt
+	$(BIN)/python -m pip uninstall -qqq --yes openvino-telemetry # from older environments
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.base requirements/demo.txt
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/demo.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/demo.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/dev.txt
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bench.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/bench.txt
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.dev requirements/docs.txt
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/docs.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/docs.txt
 	@touch $@
 
 $(VENV)/.peers: $(VENV)/.bench requirements/peers.txt
@@ -70,7 +71,9 @@ docs: $(VENV)/.docs ## write the generated reference pages, and build the site i
 screenshots: $(VENV)/.docs ## take the pictures of docs/images from the running console (needs Chromium)
 	$(BIN)/python -m docs.screenshots
 
-LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --no-emit-index-url pyproject.toml
+# openvino asks for a package that reports home whenever it is imported, and does without it. So the
+# locks leave it out, and are installed with --no-deps: they name all the rest.
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --no-emit-index-url --no-emit-package openvino-telemetry pyproject.toml
 
 lock: ## resolve requirements/*.txt anew (needs uv)
 	$(LOCK) --group build -o requirements/base.txt

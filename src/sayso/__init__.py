@@ -6,6 +6,7 @@ one. Errors are in ``sayso.errors``.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from sayso.vision.types import Analysis, Face, Picture, Quality
 
 __version__ = "0.1.0"
+
+# openvino imports this package if it can, which then reports home, forks and writes to the user's
+# home folder. Every way in passes here before openvino is imported, so openvino finds the package
+# absent and takes its own empty substitute.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 # Imported when first asked for, so that `sayso --help` and scripts that only want the errors
 # do not wait for runtimes and databases to load.

@@ -8,13 +8,10 @@ from contextlib import contextmanager
 from io import StringIO
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from sayso.evaluation.discard import Discard
+from sayso.evaluation.drawing import Axes, Figure, NullLocator, mpl
 from sayso.evaluation.evaluate import ScorerResult
 from sayso.evaluation.groups import GroupRates, Groups
 from sayso.evaluation.verification import Verification

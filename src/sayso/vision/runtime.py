@@ -169,6 +169,8 @@ class _OnnxRuntimeSession:
 
         if options.precision == "bf16":
             raise RuntimeMissing("onnxruntime computes in f32 here; set the precision to f32")
+        # Official builds for Windows report use unless they are told not to.
+        onnxruntime.disable_telemetry_events()
         settings = onnxruntime.SessionOptions()
         settings.log_severity_level = 3
         if options.threads is not None:

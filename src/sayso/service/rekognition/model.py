@@ -13,7 +13,11 @@ _TARGET = "RekognitionService."
 @cache
 def service() -> ServiceModel:
     """Return the model of the newest version of the API."""
-    return ServiceModel(Loader().load_service_model("rekognition", "service-2"), "rekognition")
+    # Not the default search paths: models in ~/.aws would go before the one that botocore ships.
+    loader = Loader(
+        extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False
+    )
+    return ServiceModel(loader.load_service_model("rekognition", "service-2"), "rekognition")
 
 
 def operation_of(target: str | None) -> OperationModel | None:

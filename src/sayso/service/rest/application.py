@@ -47,6 +47,14 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     evaluations.resource,
 )
 
+_NO_TELEMETRY: Final[dict[str, Any]] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+
 
 def build(state: ServiceState) -> FastAPI:
     """Return the API of a service, to be mounted at ``/v1``."""
@@ -70,6 +78,8 @@ def _bare() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Its traces would hold paths, with the names of people, and go where the environment says.
+        telemetry=_NO_TELEMETRY,
         exception_handlers={
             SaysoError: problems.on_error_of_core,
             Refused: problems.on_refused,
