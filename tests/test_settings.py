@@ -11,6 +11,7 @@ from sayso.settings import (
     EndpointBucket,
     FolderBucket,
     ServiceSettings,
+    Settings,
     SettingsError,
     load_service_settings,
 )
@@ -109,3 +110,40 @@ def test_a_value_that_cannot_be_is_told_with_its_variable(
 def test_tls_takes_both_files(monkeypatch: pytest.MonkeyPatch, given: str, missing: str) -> None:
     message = refused(monkeypatch, **{given: "file.pem"})
     assert message == f"TLS takes a certificate and its key: set SAYSO_{missing}"
+
+
+def paths() -> list[tuple[type[Settings | ServiceSettings], str]]:
+    """Every setting that is a file or a folder."""
+    return [
+        (settings, name)
+        for settings in (Settings, ServiceSettings)
+        for name, field in settings.model_fields.items()
+        if "Path" in str(field.annotation)
+    ]
+
+
+def test_paths_are_found() -> None:
+    assert {"data", "key_file", "tls_key"} <= {name for _, name in paths()}
+
+
+@pytest.mark.parametrize(("settings", "name"), paths())
+def test_the_home_folder_is_known_in_every_path(
+    monkeypatch: pytest.MonkeyPatch, settings: type[Settings | ServiceSettings], name: str
+) -> None:
+    monkeypatch.setenv("HOME", "/somebody")
+    both = {"tls_cert": "c.pem", "tls_key": "k.pem"} if name.startswith("tls") else {}
+    found = settings(**{**both, name: "~/faces/x"})
+    assert getattr(found, name) == Path("/somebody/faces/x")
+
+
+def test_the_home_folder_is_known_in_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/somebody")
+    monkeypatch.setenv("SAYSO_BUCKETS", '{"photos": {"folder": "~/photos"}}')
+    photos = load_service_settings().buckets["photos"]
+    assert photos == FolderBucket(folder=Path("/somebody/photos"))
+
+
+def test_the_home_folder_of_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = refused(monkeypatch, tls_cert="~no-such-user/c.pem", tls_key="k.pem")
+    assert message.startswith("SAYSO_TLS_CERT=")
+    assert "no such home folder" in message

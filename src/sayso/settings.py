@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -39,24 +40,36 @@ def _default_data() -> Path:
     return user_data_path("sayso", appauthor=False)
 
 
+def _expanded(path: Path) -> Path:
+    """Return a path with ``~`` as the home folder: what sets a variable may be no shell."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("there is no such home folder: give the whole path") from None
+
+
+#: A file or a folder.
+Place = Annotated[Path, AfterValidator(_expanded)]
+
+
 class Settings(BaseSettings):
     """What can be set from outside; each field is read from ``SAYSO_`` and its name."""
 
     model_config = SettingsConfigDict(env_prefix="SAYSO_", env_ignore_empty=True, frozen=True)
 
-    data: Path = Field(
+    data: Place = Field(
         default_factory=_default_data,
         description="Folder of the gallery and the installed models.",
     )
-    key_file: Path | None = Field(
+    key_file: Place | None = Field(
         default=None,
         description="File of the master key; master.key in the keyring's folder unless set.",
     )
-    keyring_dir: Path | None = Field(
+    keyring_dir: Place | None = Field(
         default=None,
         description="Folder of the keyring; the data folder unless set.",
     )
-    model_dir: Path | None = Field(
+    model_dir: Place | None = Field(
         default=None,
         description="Folder that model files as published are taken from before any other source.",
     )
@@ -74,7 +87,7 @@ class Settings(BaseSettings):
         le=1024,
         description="CPU threads for the models; as many as there are cores unless set.",
     )
-    calibration: Path | None = Field(
+    calibration: Place | None = Field(
         default=None,
         description="File of a calibration of your own (sayso calibrate); it goes before the one "
         "that comes with the model.",
@@ -113,7 +126,7 @@ class FolderBucket(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    folder: Path
+    folder: Place
 
 
 class EndpointBucket(BaseModel):
@@ -179,11 +192,11 @@ class ServiceSettings(BaseSettings):
         description="Address that browsers reach the service at, if it is another one, such "
         "as https://faces.example.org behind a proxy. The cookies of the console are then for TLS.",
     )
-    tls_cert: Path | None = Field(
+    tls_cert: Place | None = Field(
         default=None,
         description="File of the TLS certificate and its chain, in PEM. With it, only TLS.",
     )
-    tls_key: Path | None = Field(
+    tls_key: Place | None = Field(
         default=None, description="File of the private key of the TLS certificate, in PEM."
     )
     region: str | None = Field(

@@ -72,13 +72,13 @@ def _labelled(folder: Path, groups: Path | None) -> LabelledFolder:
 def _calibrate(labelled: LabelledFolder, name: str, mode: Mode) -> tuple[Calibrated, Calibration]:
     from dataclasses import replace
 
-    from sayso.cli.gallery import gallery
+    from sayso.cli.gallery import any_gallery
     from sayso.evaluation.calibrating import Source
     from sayso.evaluation.calibrating import calibrate as measure_rates
     from sayso.evidence import calibration
     from sayso.models.registry import describe
 
-    with gallery(make=True) as app:
+    with any_gallery() as app:
         version = app.template_version
         measured = measure(app, labelled, mode)
     _tell_failures(measured)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @json_option
 def compare(a: Path, b: Path, mode: Mode, as_json: bool) -> None:
     """Compare the largest face of picture A with that of picture B; no gallery is involved."""
-    from sayso.cli.gallery import gallery
+    from sayso.cli.gallery import any_gallery
     from sayso.pictures import read_picture_file
     from sayso.settings import load_settings
 
@@ -30,7 +30,7 @@ def compare(a: Path, b: Path, mode: Mode, as_json: bool) -> None:
     for path in (a, b):  # tell a missing picture before a missing model is fetched
         read_picture_file(path, limits)
     require_models()
-    with gallery(make=True) as app:
+    with any_gallery() as app:
         result = app.compare(a, b, mode=mode)
     if as_json:
         print_json(

@@ -96,7 +96,7 @@ def _evaluate(
     folder: Path, groups: Path | None, searched: Path | None, mode: Mode, *, compare: bool
 ) -> Evaluation:
     from sayso import __version__
-    from sayso.cli.gallery import gallery
+    from sayso.cli.gallery import any_gallery
     from sayso.evaluation.evaluate import Gallery, Provenance
     from sayso.evaluation.evaluate import evaluate as measure_all
 
@@ -107,7 +107,7 @@ def _evaluate(
         if searched.samefile(folder):
             raise click.UsageError(f"--gallery names FOLDER itself, {folder}; name another folder")
     require_models()
-    with gallery(make=True) as app:
+    with any_gallery() as app:
         version, calibration = app.template_version, app.calibration
         measured = measure(app, labelled, mode)
         enrolled = None

@@ -35,7 +35,7 @@ def faces(pictures: tuple[Path, ...], mode: Mode, as_json: bool, out: Path | Non
     job = job_of(pictures, as_json=as_json)
     annotations = Annotations(out, job)
     require_models()
-    from sayso.cli.gallery import gallery
+    from sayso.cli.gallery import any_gallery
     from sayso.vision.annotation import FaceLabel
 
     documents: list[dict[str, Any]] = []
@@ -56,7 +56,7 @@ def faces(pictures: tuple[Path, ...], mode: Mode, as_json: bool, out: Path | Non
         else:
             _print(path, analysis)
 
-    with gallery(make=True) as app:
+    with any_gallery() as app:
         well = job.run("finding faces", look, show)
     if as_json and (job.many or documents):
         print_json(documents if job.many else documents[0])

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sayso.cli.files import file_named
 from sayso.cli.notes import tell_made_key
-from sayso.cli.output import shown
+from sayso.cli.output import complain, shown
 from sayso.errors import SaysoError
 
 if TYPE_CHECKING:
@@ -75,6 +80,41 @@ def gallery(*, make: bool = False) -> Sayso:
             typed = settings.model_fields_set & {"key_file", "keyring_dir", "data"}
             tell_made_key(str(key) if typed else f"{key.name} in your data folder")
     return app
+
+
+@contextlib.contextmanager
+def any_gallery() -> Iterator[Sayso]:
+    """Open a gallery for what needs none, and is only put on record in it.
+
+    That is the one of the settings. Where the data folder can't be written, it is an empty one in a
+    temporary folder, and this says that nothing stays on record: models may be all that is there.
+    """
+    from sayso import core
+    from sayso.settings import load_settings
+
+    settings = load_settings()
+    if _may_write(settings.data):
+        with gallery(make=True) as app:
+            yield app
+        return
+    complain("the data folder cannot be written (SAYSO_DATA), so this is not put on record")
+    with tempfile.TemporaryDirectory(prefix="sayso-") as folder:
+        own = settings.model_copy(update={"keyring_dir": None, "key_file": None})
+        with core.Sayso(Path(folder), settings=own) as app:
+            yield app
+
+
+#: What systems answer where nothing may be written; anything else is told when it is opened.
+_CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT})
+
+
+def _may_write(folder: Path) -> bool:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError as error:
+        return error.errno not in _CLOSED
 
 
 def make_consent(

@@ -150,7 +150,7 @@ def require_models() -> None:
 
     store = ModelStore(progress=TerminalProgress())
     for name in store.defaults():
-        store.path(name)
+        store.read(name)
 
 
 class Annotations:

@@ -104,18 +104,30 @@ class ModelStore:
         """Return the path of the folded ONNX file of ``name``, whole when it was looked at.
 
         Installs, and raises, as ``read`` does, which is the one to load a model with: whoever
-        opens the path may find another file there by then.
+        opens the path may find another file there by then. Raises ModelFolderError where there is
+        no such file and none may be written.
         """
-        self.read(name)
+        self._installed(name)
         return self._folded(self.describe(name))
 
     def read(self, name: str) -> bytes:
         """Return the folded ONNX file of ``name``: the very bytes whose hash was checked.
 
         A default model that is not installed is installed first, and a damaged one is made anew.
+        Where nothing may be written, one whose published file is at hand is folded in memory.
         Raises UnknownModel, ModelMissing (not installed and not a default), and whatever
         ``install`` raises.
         """
+        try:
+            return self._installed(name)
+        except ModelFolderError:
+            content = self._fold_in_memory(self.describe(name))
+            if content is None:
+                raise
+            return content
+
+    def _installed(self, name: str) -> bytes:
+        """Return the folded file of a model, which is installed first where it has to be."""
         model = self.describe(name)
         self._require_terms(model)
         content = self._read_folded(model)
@@ -294,6 +306,16 @@ class ModelStore:
             f"fetch {model.file} elsewhere and run: sayso models install {model.name} --from FILE"
         )
 
+    def _fold_in_memory(self, model: ModelDescription) -> bytes | None:
+        """Return what the published file folds to, where it is at hand; writes nothing."""
+        from sayso.vision.folding import fold
+
+        content = self._read_published(model)
+        for candidate in () if content else self._candidates(model):
+            content = self._read_source(model, candidate)
+            break
+        return None if content is None else fold(content, free_spatial=model.free_spatial)
+
     def _candidates(self, model: ModelDescription) -> Iterator[Path]:
         """Yield where SAYSO_MODEL_DIR has the file; it may go by its own or the model's name."""
         if self._model_dir is not None:
@@ -423,8 +445,8 @@ class ModelStore:
             return ModelFolderError("no space is left for the models; free some and try again")
         reason = error.strerror or str(error)
         return ModelFolderError(
-            f"the models folder cannot be used ({reason}); make it writable, or set SAYSO_DATA to "
-            "a folder that is"
+            f"the models folder cannot be used ({reason}); make it writable, set SAYSO_DATA to a "
+            "folder that is, or SAYSO_MODEL_DIR to one that has the model files"
         )
 
 
