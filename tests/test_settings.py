@@ -112,6 +112,11 @@ def test_tls_takes_both_files(monkeypatch: pytest.MonkeyPatch, given: str, missi
     assert message == f"TLS takes a certificate and its key: set SAYSO_{missing}"
 
 
+def test_an_attestation_takes_a_purpose(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = refused(monkeypatch, first_key_attestation="form 17")
+    assert "SAYSO_FIRST_KEY_PURPOSE" in message
+
+
 def paths() -> list[tuple[type[Settings | ServiceSettings], str]]:
     """Every setting that is a file or a folder."""
     return [

@@ -199,6 +199,16 @@ class ServiceSettings(BaseSettings):
     tls_key: Place | None = Field(
         default=None, description="File of the private key of the TLS certificate, in PEM."
     )
+    first_key_purpose: str | None = Field(
+        default=None,
+        description="Purpose of the access key that the first start makes; administration unless "
+        "set.",
+    )
+    first_key_attestation: str | None = Field(
+        default=None,
+        description="Your statement of how consent is collected, for that key, so that it can "
+        "enrol people as AWS clients do. It takes a purpose.",
+    )
     region: str | None = Field(
         default=None,
         pattern=r"^[a-z0-9-]{1,64}$",
@@ -279,6 +289,15 @@ class ServiceSettings(BaseSettings):
         except ValueError:
             # What is wrong with it would quote it, and there are secrets in it.
             raise ValueError("it is no JSON object") from None
+
+    @model_validator(mode="after")
+    def _attests_for_a_purpose(self) -> Self:
+        if self.first_key_attestation is not None and self.first_key_purpose is None:
+            raise ValueError(
+                "people agree to a purpose: set SAYSO_FIRST_KEY_PURPOSE (--purpose) beside "
+                "SAYSO_FIRST_KEY_ATTESTATION (--attestation)"
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_both_files(self) -> Self:

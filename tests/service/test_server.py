@@ -66,6 +66,8 @@ def test_the_first_start_shows_a_key_that_works_and_the_second_none(data_dir: Pa
         key, secret = server.key()
         assert server.rekognition().list_collections()["CollectionIds"] == []
         assert f'"Authorization: Bearer {key}.{secret}"' in server.output
+        assert "as with Amazon Rekognition, but for IndexFaces" in server.output
+        assert "--purpose and --attestation" in server.output
         assert server.get("/v1/collections", headers=server.bearer).status_code == 200
         assert server.get("/v1/collections").status_code == 401
         assert f"sayso keys revoke {key}" in server.output
@@ -74,6 +76,26 @@ def test_the_first_start_shows_a_key_that_works_and_the_second_none(data_dir: Pa
     with serving(data_dir) as again:
         assert "secret" not in again.output
         assert again.rekognition((key, secret)).list_collections()["CollectionIds"] == []
+
+
+def test_a_first_key_with_an_attestation_enrols_as_with_amazon(
+    data_dir: Path, portrait: Path
+) -> None:
+    options = ("--purpose", "photo-delivery", "--attestation", "form 17 is signed at the desk")
+    picture = {"Bytes": portrait.read_bytes()}
+    with serving(data_dir, *options) as server:
+        assert "but for IndexFaces" not in server.output
+        rekognition = server.rekognition()
+        rekognition.create_collection(CollectionId="club")
+        rekognition.index_faces(CollectionId="club", Image=picture, ExternalImageId="eileen")
+        (found,) = rekognition.search_faces_by_image(CollectionId="club", Image=picture)[
+            "FaceMatches"
+        ]
+        assert found["Face"]["ExternalImageId"] == "eileen"
+        assert server.stop() == 0
+    with serving(data_dir, *options) as again:
+        assert again.stop() == 0
+        assert "make another key" in again.log
 
 
 # --- the end -----------------------------------------------------------------------------------

@@ -31,6 +31,18 @@ _file = click.Path(dir_okay=False, path_type=Path)
     default=None,
     help="Show a link that signs in to the console, once; by default where this is a terminal.",
 )
+@click.option(
+    "--purpose",
+    metavar="P",
+    help="Purpose of the access key that the first start makes; SAYSO_FIRST_KEY_PURPOSE, or "
+    "administration.",
+)
+@click.option(
+    "--attestation",
+    metavar="TEXT",
+    help="Your statement of how consent is collected, with which that key can enrol people; "
+    "SAYSO_FIRST_KEY_ATTESTATION.",
+)
 def serve(
     *,
     host: str | None,
@@ -38,6 +50,8 @@ def serve(
     tls_cert: Path | None,
     tls_key: Path | None,
     sign_in_link: bool | None,
+    purpose: str | None,
+    attestation: str | None,
 ) -> None:
     """Serve the gallery: pages for people, Rekognition's API for AWS clients, and REST.
 
@@ -52,16 +66,28 @@ def serve(
     from sayso.service.sessions import Sessions
     from sayso.settings import load_service_settings
 
-    settings = load_service_settings(host=host, port=port, tls_cert=tls_cert, tls_key=tls_key)
+    settings = load_service_settings(
+        host=host,
+        port=port,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        first_key_purpose=purpose,
+        first_key_attestation=attestation,
+    )
     tls = server.tls_context(settings)
     with server.bound(settings) as sockets:
         number = server.port_of(sockets)
         if (warning := server.warning_of(settings)) is not None:
             complain(warning)
         with gallery(make=True) as app:
-            made = make_first_key(app)
+            made = make_first_key(app, settings.first_key_purpose, settings.first_key_attestation)
             url = server.url_of(settings, number, everywhere="localhost")
             sessions = Sessions()
+            if made is None and (purpose or attestation):
+                complain(
+                    "this gallery has had access keys, so --purpose and --attestation do nothing: "
+                    "make another key with them (sayso keys create)"
+                )
             if made is not None:
                 kept = not sys.stdout.isatty()
                 click.echo(how_to_use(made, url, settings.region or "us-east-1", kept=kept))

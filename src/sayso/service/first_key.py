@@ -7,18 +7,32 @@ from sayso.core import Sayso
 from sayso.results import NewAccessKey
 
 ACTOR, PURPOSE = "admin", "administration"
+_INDEXES = """\
+IndexFaces records a consent to the key's purpose for each person, with your statement as evidence.
+"""
+_CANNOT_INDEX = """\
+IndexFaces enrols people only by a key with your statement of how they agree, and this one has none.
+To have the first key of a gallery made with one, start it with --purpose and --attestation.
+"""
 
 
-def make_first_key(app: Sayso) -> NewAccessKey | None:
-    """Make a key that may do everything, if there was never any key; else return None."""
+def make_first_key(
+    app: Sayso, purpose: str | None = None, attestation: str | None = None
+) -> NewAccessKey | None:
+    """Make a key that may do everything, if there was never any key; else return None.
+
+    Raises InvalidName for a purpose that can't be one, or GalleryError for an empty attestation.
+    """
     if app.keys():
         return None
-    return app.create_key(ACTOR, purpose=PURPOSE, actions=ACTIONS)
+    return app.create_key(
+        ACTOR, purpose=purpose or PURPOSE, actions=ACTIONS, attestation=attestation
+    )
 
 
 def how_to_use(made: NewAccessKey, url: str, region: str, *, kept: bool) -> str:
     """Return what to tell of the first key; ``kept`` says that it may be kept where it is told."""
-    key, secret = made.key.id, made.secret
+    key, secret, attested = made.key.id, made.secret, made.key.attestation is not None
     warning = (
         "This was not shown on a terminal, and may be kept in a log that others read. Once you\n"
         f"have keys of your own, revoke this one:  sayso keys revoke {key}\n"
@@ -36,7 +50,7 @@ With curl:
 
   curl {url}/v1/collections -H "Authorization: Bearer {key}.{secret}"
 
-With boto3, as with Amazon Rekognition:
+With boto3, as with Amazon Rekognition{"" if attested else ", but for IndexFaces (see below)"}:
 
   rekognition = boto3.client(
       "rekognition",
@@ -46,6 +60,7 @@ With boto3, as with Amazon Rekognition:
       aws_secret_access_key="{secret}",
   )
 
+{_INDEXES if attested else _CANNOT_INDEX}
 For an application, make a key that may do only what it does, for its purpose, with your statement
 of how people agree before it enrols them:
 

@@ -46,6 +46,13 @@ def test_what_fits_comes_through_with_bytes_and_without_what_is_not_modelled() -
     assert checked("ListCollections", {"MaxResults": None}) == {}
 
 
+def test_lines_of_base64_may_be_broken() -> None:
+    content = bytes(range(200))
+    for text in (base64.encodebytes(content), base64.encodebytes(content).replace(b"\n", b"\r\n")):
+        found = checked("DetectFaces", {"Image": {"Bytes": text.decode()}})
+        assert found == {"Image": {"Bytes": content}}
+
+
 @pytest.mark.parametrize(
     ("operation", "request_", "told"),
     [

@@ -51,7 +51,9 @@ def test_what_was_found_is_counted(api: Api) -> None:
     [
         ("a", "base64"),
         ("YQ", "base64"),
-        ("YQ==\n", "base64"),
+        ("YQ=\n", "base64"),
+        ("Y\u00a0Q==", "base64"),
+        ("YQ==\v", "base64"),
         ("Y-__", "base64"),
         ("data:image/png;base64,YQ==", "base64"),
         ("Ł", "base64"),
@@ -64,6 +66,14 @@ def test_base64_is_taken_strictly(api: Api, text: Any, why: str) -> None:
     (error,) = found["errors"]
     assert error["pointer"] == "/picture"
     assert why in error["message"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_of_base64_may_be_broken(api: Api, end: str) -> None:
+    text = base64.encodebytes(picture("ada", "bob")).decode().replace("\n", end)
+    assert text.count(end) > 1
+    found = api("POST", "/faces", 200, json={"picture": text}).json()
+    assert len(found["faces"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import math
 from collections.abc import Callable
@@ -13,6 +11,7 @@ from typing import Any
 import regex
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
+from sayso.service import base64_text
 from sayso.service.rekognition.faults import Fault
 
 #: Problems that one answer tells of, and nesting that is looked into.
@@ -132,8 +131,8 @@ def _string(shape: Any, value: Any, path: str, problems: list[str]) -> str:
 def _blob(shape: Any, value: Any, path: str, problems: list[str]) -> bytes:
     _require(str, value, path, "Base64")
     try:
-        content = base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
+        content = base64_text.decoded(value)
+    except ValueError:
         raise Fault("SerializationException", f"'{path}' is no Base64") from None
     most = shape.metadata.get("max")
     if shape.name == _PICTURE and most is not None and len(content) > most:

@@ -5,8 +5,6 @@ They stay in memory, whose use by bodies is bounded elsewhere, and are never wri
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, TypeVar
@@ -17,6 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from sayso.service import base64_text
 from sayso.service.rest import kinds
 from sayso.service.rest.bodies import (
     FORM,
@@ -49,10 +48,7 @@ def _decoded(value: Any) -> bytes:
         return value
     if not isinstance(value, str):
         raise ValueError("a picture is a text in base64")
-    try:
-        return base64.b64decode(value.encode("ascii"), validate=True)
-    except (binascii.Error, UnicodeEncodeError):
-        raise ValueError("this is no base64 (RFC 4648, section 4, with padding)") from None
+    return base64_text.decoded(value)
 
 
 def _digest(value: bytes) -> str:
@@ -68,7 +64,7 @@ Picture = Annotated[
         {
             "type": "string",
             "contentEncoding": "base64",
-            "description": "A picture file in base64 (RFC 4648, section 4).",
+            "description": "A picture file in base64 (RFC 4648, section 4); lines may be broken.",
         }
     ),
 ]
