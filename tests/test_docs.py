@@ -3,7 +3,8 @@
 A ``sh`` block of a page is run, all of a page in one shell, and the lines of the ``text`` block
 that follows must come out in that order; others may come between them. In such a line ``...``
 stands for anything, an id or a time for any, and a number for one about as large: models compute a
-little differently from CPU to CPU. Counts of things must be exact. A block whose info string is
+little differently from CPU to CPU. Counts of things must be exact. The port that a page names with
+``SAYSO_PORT=`` is another one here, which is free. A block whose info string is
 ``sh refused`` must end with status 1; ``sh no-test: why`` is not run.
 """
 
@@ -11,13 +12,16 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import http.server
 import json
 import math
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -37,6 +41,7 @@ from sayso.cli.app import cli
 from sayso.demo import compose
 from sayso.models.registry import load_registry
 from sayso.settings import ServiceSettings, Settings
+from tests.service.process import serving
 
 pytestmark = pytest.mark.long
 
@@ -61,9 +66,9 @@ class Block:
         return self.info in {"sh", "sh refused"}
 
 
-def blocks(page: Path) -> list[Block]:
+def blocks(page: Path, *, text: str | None = None) -> list[Block]:
     found: list[Block] = []
-    for match in _FENCE.finditer(page.read_text(encoding="utf-8")):
+    for match in _FENCE.finditer(text or page.read_text(encoding="utf-8")):
         if match["info"] == "text" and found and found[-1].runs:
             last = found.pop()
             found.append(Block(last.info, last.body, tuple(match["body"].splitlines())))
@@ -111,7 +116,8 @@ def link_models(data_dir: Path, folder: Path) -> None:
 
 def run_page(page: Path, here: Path, environment: dict[str, str], *, before: str = "") -> None:
     """Run the ``sh`` blocks of a page in one shell, and look for what they promise."""
-    running = [block for block in blocks(page) if block.runs]
+    text = with_free_ports(page.read_text(encoding="utf-8"))
+    running = [block for block in blocks(page, text=text) if block.runs]
     script = ["set -eu", before]
     for number, block in enumerate(running):
         source = here.parent / f"block-{number}.sh"
@@ -140,6 +146,83 @@ def run_page(page: Path, here: Path, environment: dict[str, str], *, before: str
         assert missing is None, (
             f"{page.name} promises\n{missing}\nafter\n{block.body}but:\n{output}"
         )
+
+
+def with_free_ports(text: str) -> str:
+    """A page with ports that nobody listens on in the place of its own."""
+    for port in set(re.findall(r"\bSAYSO_PORT=(\d+)", text)):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            text = re.sub(rf"\b{port}\b", str(free.getsockname()[1]), text)
+    return text
+
+
+def test_no_page_is_run_on_a_fixed_port() -> None:
+    for name in RUN:
+        page = (REPOSITORY / name).read_text(encoding="utf-8")
+        for block in blocks(REPOSITORY / name, text=with_free_ports(page)):
+            ports = re.findall(r"(?:127\.0\.0\.1|localhost):(\d+)", block.body)
+            fixed = [port for port in ports if f":{port}" in page]
+            assert not (block.runs and fixed), f"{name} is run on {fixed}"
+
+
+def test_a_service_that_could_not_start_is_noticed(
+    here: Path, data_dir: Path, environment: dict[str, str]
+) -> None:
+    """The README's commands, where another program answers at its port."""
+    before = prepare_readme(here, data_dir)
+    start = next(
+        block.body for block in blocks(REPOSITORY / "README.md") if "serve >" in block.body
+    )
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), http.server.BaseHTTPRequestHandler
+    ) as it:
+        threading.Thread(target=it.serve_forever, daemon=True).start()
+        script = f"set -eu\n{before}\n" + start.replace("8738", str(it.server_address[1]))
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=here,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        it.shutdown()
+    assert done.returncode == 1
+    assert "something else than the service of this gallery answers" in done.stderr
+    assert not (here / "key.json").exists()
+
+
+def test_the_recipe_for_aws_clients_works_as_it_is_written(
+    here: Path, data_dir: Path, environment: dict[str, str]
+) -> None:
+    page = DOCS / "how-to" / "move-from-rekognition.md"
+    recipe = next(b.body for b in blocks(page) if "AWS_ENDPOINT_URL_REKOGNITION" in b.body)
+    assert "aws rekognition list-collections" in recipe
+    own = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
+    python = "import boto3; print(boto3.client('rekognition').list_collections()['CollectionIds'])"
+    with serving(data_dir) as server:
+        key, secret = server.key()
+        for shown, real in (
+            ("SAYS...", key),
+            ("AWS_SECRET_ACCESS_KEY=...", f"AWS_SECRET_ACCESS_KEY={secret}"),
+            ("http://127.0.0.1:8080", server.url),
+        ):
+            assert shown in recipe
+            recipe = recipe.replace(shown, real)
+        done = subprocess.run(
+            ["bash", "-c", f'set -eu\n{recipe}\necho $AWS_REGION\npython -c "{python}"'],
+            cwd=here,
+            env=own | {"HOME": str(here), "AWS_EC2_METADATA_DISABLED": "true"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert '"CollectionIds": []' in done.stdout
+    assert done.stdout.endswith("eu-west-1\n[]\n")
 
 
 def first_missing(promised: tuple[str, ...], lines: list[str]) -> str | None:

@@ -98,6 +98,13 @@ def test_a_bucket_that_cannot_be_is_told_without_its_secret(
         ("key_rate", "nan"),
         ("key_rate", "0"),
         ("log_level", "loud"),
+        ("public_url", "https://example.org/faces?x"),
+        ("public_url", "https://example.org/a/../b"),
+        ("public_url", "https://example.org/v1/faces"),
+        ("cors_origins", "*"),
+        ("cors_origins", "null"),
+        ("cors_origins", "https://app.example.org/"),
+        ("cors_origins", "https://app.example.org https://*.example.org"),
     ],
 )
 def test_a_value_that_cannot_be_is_told_with_its_variable(
@@ -137,7 +144,7 @@ def test_the_home_folder_is_known_in_every_path(
 ) -> None:
     monkeypatch.setenv("HOME", "/somebody")
     both = {"tls_cert": "c.pem", "tls_key": "k.pem"} if name.startswith("tls") else {}
-    found = settings(**{**both, name: "~/faces/x"})
+    found = settings.model_validate({**both, name: "~/faces/x"})
     assert getattr(found, name) == Path("/somebody/faces/x")
 
 

@@ -16,7 +16,8 @@ _INTRODUCTION = """\
 # Settings
 
 Sayso is set up by environment variables. One that is empty counts as not set; one with a value
-that cannot be used is refused, with the variable and the value in the message.
+that cannot be used is refused, with the variable and the value in the message. In a path, `~` is
+the home folder, whatever sets the variable.
 """
 
 _SERVICE = """\
@@ -55,6 +56,8 @@ _DEFAULTS = {
     "max_picture_pixels": f"{PictureLimits().max_pixels:,}",
     "max_picture_side": f"{PictureLimits().max_side:,}",
     "port": "8080",
+    "cors_origins": "none",
+    "first_key_purpose": "`administration`",
     "region": "any",
     "buckets": "none",
 }
@@ -62,6 +65,10 @@ _DEFAULTS = {
 #: What values a setting takes, where the field itself cannot say.
 _VALUES = {
     "host": "an address",
+    "public_url": "an address of the web, with or without a path",
+    "cors_origins": "origins",
+    "first_key_purpose": "a purpose",
+    "first_key_attestation": "a text",
     "tls_cert": "a file",
     "tls_key": "a file",
     "region": "a name such as `eu-central-1`",

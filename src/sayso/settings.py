@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -188,9 +189,15 @@ class ServiceSettings(BaseSettings):
     )
     public_url: str | None = Field(
         default=None,
-        pattern=r"^https?://[^/?#@\s]+$",
-        description="Address that browsers reach the service at, if it is another one, such "
-        "as https://faces.example.org behind a proxy. The cookies of the console are then for TLS.",
+        pattern=r"^https?://[^/?#@\s]+(/[A-Za-z0-9._~-]+)*/?$",
+        description="Address that clients reach the service at, if it is another one, such as "
+        "https://faces.example.org or https://example.org/faces behind a proxy. With https, the "
+        "cookies of the console are for TLS.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins whose pages may call the REST API from a browser, such as "
+        "https://app.example.org; several with commas between them.",
     )
     tls_cert: Place | None = Field(
         default=None,
@@ -279,6 +286,43 @@ class ServiceSettings(BaseSettings):
     )
     log_level: LogLevel = Field(default="info", description="What is logged: this and worse.")
 
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if not _ORIGIN.fullmatch(each):
+                raise ValueError(
+                    f"{each!r} is no origin such as https://app.example.org: a scheme, a host in "
+                    "small letters and, unless it is the scheme's own, a port"
+                )
+        return value
+
+    @property
+    def prefix(self) -> str:
+        """The path of the public address, below which the service is; empty at the root."""
+        return urlsplit(self.public_url or "").path.rstrip("/")
+
+    @property
+    def public_origin(self) -> str | None:
+        """The public address without its path, as browsers name where a page is from."""
+        parts = urlsplit(self.public_url or "")
+        return f"{parts.scheme}://{parts.netloc}" if self.public_url else None
+
+    @field_validator("public_url")
+    @classmethod
+    def _leads_to_the_service_alone(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "").path.split("/")
+        if {".", ".."} & set(parts):
+            raise ValueError("its path has a part that clients leave out: . or ..")
+        if len(parts) > 1 and parts[1] in _PATHS:
+            raise ValueError(f"its path begins as one of the service's own: /{parts[1]}")
+        return value
+
     @field_validator("buckets", mode="before")
     @classmethod
     def _from_json(cls, value: Any) -> Any:
@@ -307,6 +351,9 @@ class ServiceSettings(BaseSettings):
         return self
 
 
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+#: What the service's own paths begin with.
+_PATHS = frozenset({"console", "healthz", "metrics", "readyz", "v1"})
 #: Their values are never quoted.
 _SECRET = frozenset({"buckets"})
 

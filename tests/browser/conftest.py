@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import shutil
@@ -120,17 +121,27 @@ def running(
     """A server that somebody has signed in to, with the link that it shows."""
     data = tmp_path_factory.mktemp("console")
     (data / "models").symlink_to(model_data / "models", target_is_directory=True)
-    with serving(data, "--sign-in-link", key_rate=1000, failed_sign_ins=1000) as server:
+    with signed_in(browser, data) as started:
+        yield started
+
+
+@contextlib.contextmanager
+def signed_in(browser: Browser, data: Path, path: str = "") -> Iterator[Running]:
+    """Serve a gallery, below a path of its host, and sign in to it with the link that it shows."""
+    # Where it is reached is known only when it has begun; of the link, the path is what matters.
+    below = {"public_url": f"http://127.0.0.1{path}"} if path else {}
+    with serving(data, "--sign-in-link", key_rate=1000, failed_sign_ins=1000, **below) as server:
         server.ready()
-        link = re.search(r"http\S+/console/enter#\S+", server.output)
+        server.url += path
+        link = re.search(r"http\S+(/console/enter#\S+)", server.output)
         assert link, server.output
         context = browser.new_context()
         page = context.new_page()
-        page.goto(link[0])
+        page.goto(server.url + link[1])
         page.wait_for_url(re.compile("/console/(start|look|collections)"))
-        signed_in = context.storage_state()
+        state = context.storage_state()
         context.close()
-        running = Running(server, server.bearer, signed_in)
+        running = Running(server, server.bearer, state)
         running.bearer = {"Authorization": "Bearer {}.{}".format(*running.key(*ACTIONS))}
         yield running
         assert server.stop() == 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -21,10 +22,18 @@ def main() -> None:
     data, portrait, os.environ["WATCHED"] = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     with serving(data, "--sign-in-link") as server:
         server.ready()
+        _by_command(data, server)
         _by_rest(server, portrait)
         _by_wire(server, portrait)
         _by_browser(server)
         assert server.stop() == 0, server.log
+
+
+def _by_command(data: Path, server: ServerProcess) -> None:
+    """The one command that asks the service; it is watched, too."""
+    port = str(server.address[1])
+    command = [sys.executable, "-m", "sayso", "ready", "--port", port]
+    subprocess.run(command, env=os.environ | {"SAYSO_DATA": str(data)}, check=True)
 
 
 def _by_rest(server: ServerProcess, portrait: Path) -> None:

@@ -15,7 +15,8 @@ import pytest
 from sayso.cli.app import cli
 from tests.silence.watching import REPOSITORY, Watched, listed, without_network
 
-#: Every command, in an order in which each has what it needs; ``serve`` has a test of its own.
+#: Every command, in an order in which each has what it needs; ``serve`` and ``ready`` have a test
+#: of their own.
 COMMANDS = """
 models list
 models install
@@ -69,7 +70,7 @@ def names(command: click.Command, name: str = "") -> Iterator[str]:
 
 def test_no_command_is_left_out() -> None:
     run = [line for line in COMMANDS.splitlines() if line]
-    for name in set(names(cli)) - {"serve"}:
+    for name in set(names(cli)) - {"serve", "ready"}:
         assert any(line == name or line.startswith(f"{name} ") for line in run), name
 
 
@@ -122,6 +123,7 @@ def test_commands_touch_nothing_that_is_not_listed(
     told = watched.done()
     assert {command for command, _, _ in told} >= {"faces portrait.png --out boxed.png"}
     assert any(did == "write" and what.endswith("report.html") for _, did, what in told)
+    assert not [each for each in told if each[1] in {"listen", "connect"}]
     assert watched.unlisted(data) == []
     assert watched.leftovers() == []
 

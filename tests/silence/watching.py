@@ -75,7 +75,8 @@ class Watched:
             return _matches(what, listed("Programs"), {"python": Path(sys.executable)})
         if did == "resolve":
             return ast.literal_eval(what) in _HERE
-        return did == "listen" and ast.literal_eval(what)[0] in _HERE
+        # Nothing connects to this machine either but what asks the service whether it is ready.
+        return did in listed("Connections") and ast.literal_eval(what)[0] in _HERE
 
     def leftovers(self) -> list[str]:
         """What lies in the home folder and the folder for temporary files."""

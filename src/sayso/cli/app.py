@@ -17,6 +17,7 @@ from sayso.cli.keyring import keyring
 from sayso.cli.keys import keys
 from sayso.cli.models import models
 from sayso.cli.purposes import purposes
+from sayso.cli.ready import ready
 from sayso.cli.recognize import recognize
 from sayso.cli.redact import redact
 from sayso.cli.serve import serve
@@ -66,5 +67,6 @@ for _command in (
     restore,
     models,
     serve,
+    ready,
 ):
     cli.add_command(_command)

@@ -96,7 +96,11 @@ def serve(
 
             def show_link() -> None:
                 if shown:
-                    click.echo(how_to_enter(settings.public_url or url, sessions.link(app.caller)))
+                    click.echo(
+                        how_to_enter(
+                            (settings.public_url or url).rstrip("/"), sessions.link(app.caller)
+                        )
+                    )
                     sys.stdout.flush()
                 else:  # what is printed here may be a log that others read
                     complain("no link is shown: the service was started without --sign-in-link")

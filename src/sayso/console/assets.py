@@ -12,6 +12,8 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from sayso.service.place import at
+
 ROOT: Final = Path(str(resources.files(__package__ or ""))) / "static"
 
 
@@ -42,4 +44,4 @@ def version() -> str:
 
 def address(name: str) -> str:
     """Return the address of a file of ``static``."""
-    return f"/console/static/{version()}/{name}"
+    return at(f"/console/static/{version()}/{name}")

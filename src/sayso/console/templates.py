@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from sayso.console import assets, words
+from sayso.service.place import at
 
 
 @functools.cache
@@ -25,6 +26,7 @@ def environment() -> Environment:
     made.globals.update(
         t=words.say,
         asset=assets.address,
+        at=at,
         sentences=_sentences,
         chance=words.chance,
         expected=words.expected,

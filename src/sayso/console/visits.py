@@ -16,6 +16,7 @@ from sayso.callers import Action, Caller, permit
 from sayso.console import templates
 from sayso.console.security import HEADERS
 from sayso.core import Sayso
+from sayso.service.place import at
 from sayso.service.sessions import Session
 from sayso.service.state import ServiceState
 
@@ -123,4 +124,4 @@ class Visit:
 def address(page: str, asked: Mapping[str, str] | None = None) -> str:
     """Return the address of a page, with values that it is asked for."""
     query = f"?{urlencode(asked)}" if asked else ""
-    return f"{BASE}/{page}{query}"
+    return at(f"{BASE}/{page}{query}")

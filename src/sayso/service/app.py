@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
@@ -26,12 +27,15 @@ from sayso.service.health import Health
 from sayso.service.limits import KeyLimits
 from sayso.service.metrics import CONTENT_TYPE, Metrics
 from sayso.service.middleware import Bodies, Memory, Requests
+from sayso.service.origins import CrossOrigin
+from sayso.service.place import Place, at
 from sayso.service.sessions import Sessions
 from sayso.service.sign_in import sign_in
 from sayso.service.state import ServiceState
 from sayso.settings import ServiceSettings
 
 _log = logging.getLogger(__name__)
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _HINT = """\
 Sayso recognises faces on people's say-so. This is its service.
 
@@ -81,7 +85,9 @@ def assemble(app: Sayso, settings: ServiceSettings, sessions: Sessions | None = 
     asgi = Starlette(
         routes=_routes(state, health, metrics),
         middleware=[
+            Middleware(Place, prefix=settings.prefix),
             Middleware(Requests, metrics=metrics),
+            Middleware(CrossOrigin, origins=settings.cors_origins),
             Middleware(
                 Bodies,
                 most=settings.max_body_bytes,
@@ -109,7 +115,7 @@ def _routes(state: ServiceState, health: Health, metrics: Metrics) -> list[Route
     return [
         Route("/", root, methods=["GET", "HEAD", "POST"]),
         Route("/healthz", _alive, methods=["GET"]),
-        Route("/readyz", partial(_ready, health), methods=["GET"]),
+        Route("/readyz", partial(_ready, health, state), methods=["GET"]),
         Route("/metrics", partial(_metrics, state, metrics), methods=["GET"]),
         Mount("/v1", app=rest.build(state)),
         Route("/console", _to_console, methods=["GET"]),
@@ -127,28 +133,37 @@ class _Root:
         if scope["method"] == "POST":
             await self._rekognition(scope, receive, send)
         elif b"text/html" in dict(scope["headers"]).get(b"accept", b""):  # a browser
-            await RedirectResponse("/console/")(scope, receive, send)
+            await RedirectResponse(at("/console/"))(scope, receive, send)
         else:
             await PlainTextResponse(_HINT)(scope, receive, send)
 
 
 async def _to_console(_: Request) -> Response:
-    return RedirectResponse("/console/")
+    return RedirectResponse(at("/console/"))
 
 
 async def _alive(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-async def _ready(health: Health, _: Request) -> Response:
+async def _ready(health: Health, state: ServiceState, request: Request) -> Response:
     problem = await health.problem()
+    proof = _proof(state, request)
     if problem is None:
-        return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "ready", **proof})
     return JSONResponse(
-        {"status": "not ready", "reason": problem},
+        {"status": "not ready", "reason": problem, **proof},
         status_code=HTTPStatus.SERVICE_UNAVAILABLE,
         headers={"Retry-After": "1"},
     )
+
+
+def _proof(state: ServiceState, request: Request) -> dict[str, str]:
+    """Return what only a process with the keys of the gallery can answer (``sayso ready``)."""
+    challenge = request.query_params.get("challenge", "")
+    if not _CHALLENGE.fullmatch(challenge):
+        return {}
+    return {"proof": state.app.page_token(f"ready {challenge}", b"")}
 
 
 async def _metrics(state: ServiceState, metrics: Metrics, request: Request) -> Response:

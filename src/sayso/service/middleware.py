@@ -7,6 +7,7 @@ back. Handlers tell through the scope:
 ``sayso.route``       set by the handler: which route or operation it was, with no name in it.
 ``sayso.key``         set by the handler once it knows: the id of the access key.
 ``sayso.faces``       set by the handler: how many faces were found.
+``sayso.headers``     set on the way in: headers that the answer has, whoever gives it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +72,8 @@ class Requests:
         async def reply(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answer.status = message["status"]
-                _add_headers(message, request_id, secure=scope.get("scheme") == "https")
+                secure = scope.get("scheme") == "https"
+                _add_headers(message, scope.get("sayso.headers", ()), request_id, secure=secure)
             elif message["type"] == "http.response.body":
                 answer.sent += len(message.get("body", b""))
                 answer.ended = not message.get("more_body", False)
@@ -261,12 +263,14 @@ class _Body:
             self.gone.set_result(None)
 
 
-def _add_headers(message: Message, request_id: str, *, secure: bool) -> None:
+def _add_headers(
+    message: Message, more: Iterable[tuple[bytes, bytes]], request_id: str, *, secure: bool
+) -> None:
     headers = list(message.get("headers", []))
     there = {name.lower() for name, _ in headers}
     added = (*_SAFE, _HSTS) if secure else _SAFE
     headers += [pair for pair in added if pair[0] not in there]
-    headers.append((b"x-request-id", request_id.encode()))
+    headers += [*more, (b"x-request-id", request_id.encode())]
     message["headers"] = headers
 
 

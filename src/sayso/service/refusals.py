@@ -10,6 +10,8 @@ from typing import Any
 
 from starlette.responses import Response
 
+from sayso.service.place import at
+
 Scope = MutableMapping[str, Any]
 AWS_JSON = "application/x-amz-json-1.1"
 _CLOSE = ("Connection", "close")
@@ -31,7 +33,7 @@ class Refusal:
 
     def response(self, scope: Scope) -> Response:
         """Return the answer to a request, in the form of the side that it was for."""
-        if scope.get("path") == "/" and scope.get("method") == "POST":
+        if scope.get("path") == at("/") and scope.get("method") == "POST":
             return self._aws(scope)
         # Here, since the sides of the service are built after what is around them.
         from sayso.service.rest.kinds import KINDS

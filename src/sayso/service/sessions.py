@@ -20,6 +20,7 @@ from typing import Final
 from sayso.callers import Caller
 from sayso.errors import AccessDenied
 from sayso.service.engine import Clock
+from sayso.service.place import at
 
 #: The header that has the session's CSRF token, in requests that no form makes.
 CSRF_HEADER: Final = "x-sayso-csrf"
@@ -31,7 +32,9 @@ _MOST = 1000
 #: Of one key, so that none signs everybody else out; whoever comes by a link counts as one key.
 _MOST_OF_KEY = 20
 _MOST_LINKS = 100
-_COOKIE, _SECURE_COOKIE = "sayso-session", "__Host-sayso-session"
+_COOKIE = "sayso-session"
+#: What browsers take from nothing but this host over TLS; below a path the first can't be.
+_FOR_HOST, _FOR_TLS = "__Host-", "__Secure-"
 _FETCHED_HERE = frozenset({"same-origin", "none"})
 #: Methods that change nothing, by RFC 9110.
 SAFE: Final = frozenset({"GET", "HEAD"})
@@ -132,16 +135,19 @@ def token_of(headers: Mapping[str, str], *, secure: bool) -> str | None:
 
 
 def _name(*, secure: bool) -> str:
-    return _SECURE_COOKIE if secure else _COOKIE
+    if not secure:
+        return _COOKIE
+    return (_FOR_TLS if at("") else _FOR_HOST) + _COOKIE
 
 
 def cookie(token: str, *, secure: bool) -> str:
     """Return the header that gives a browser its session, until it is closed.
 
-    No script can read it, and no other site's page can have it sent.
+    No script can read it, and no other site's page can have it sent. Below a path of a host, it is
+    not sent to what else is on that host either.
     """
-    name = _name(secure=secure)
-    return f"{name}={token}; Path=/; HttpOnly; SameSite=Strict{'; Secure' if secure else ''}"
+    name, path = _name(secure=secure), at("") or "/"
+    return f"{name}={token}; Path={path}; HttpOnly; SameSite=Strict{'; Secure' if secure else ''}"
 
 
 def no_cookie(*, secure: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import FormData
@@ -17,14 +17,13 @@ from sayso.console import templates, words
 from sayso.console.forms import CSRF_FIELD, FormRefused, read_form
 from sayso.console.routing import status_of
 from sayso.console.security import HEADERS
-from sayso.console.visits import BASE, address
+from sayso.console.visits import address
 from sayso.errors import AccessDenied, SaysoError, UnknownKey
 from sayso.service import sessions
 from sayso.service.state import ServiceState
 
-#: Where somebody comes to who signs in.
-FIRST_PAGE: Final = f"{BASE}/"
-_PAGE_OF_OURS = re.compile(r"/console/[!-~]*", re.ASCII)
+#: What a page of the console has after the address of the first one.
+_PLAIN = re.compile(r"[!-~]*", re.ASCII)
 #: An id with its secret, as one text.
 _WHOLE_KEY = re.compile(r"([A-Za-z0-9]{1,64})[.:](\S{1,256})", re.ASCII)
 _SMALL = 64 << 10
@@ -51,7 +50,7 @@ class _Doors:
         told = words.say("common.sign_in.ended") if why == "ended" else None
         if request.method in sessions.SAFE:
             return _shown(next=_next(request.query_params.get("next")), told=told)
-        wanted = FIRST_PAGE
+        wanted = address("")
         try:
             form = await self._form(request)
             wanted = _next(str(form.get("next", "")))
@@ -69,7 +68,7 @@ class _Doors:
             caller = self._state.sessions.redeem(str(form.get("token", "")))
             if caller is None:
                 raise AccessDenied(words.say("common.sign_in.used_up"))
-            return await self._in(request, caller, by_link=True, to=FIRST_PAGE)
+            return await self._in(request, caller, by_link=True, to=address(""))
         except SaysoError as error:
             return _shown(status=status_of(error), problem=str(error), next=_next(None))
 
@@ -135,8 +134,7 @@ class _Doors:
         return form
 
     def _is_ours(self, request: Request, origin: str) -> bool:
-        public = self._state.settings.public_url
-        if public is not None and origin == public.rstrip("/"):
+        if origin == self._state.settings.public_origin:
             return True
         return urlsplit(origin).netloc == request.headers.get("host")
 
@@ -148,4 +146,7 @@ def _shown(*, status: int = HTTPStatus.OK, **told: Any) -> Response:
 
 def _next(given: str | None) -> str:
     """Return where to go after signing in: a page of the console, and nowhere else."""
-    return given if given and _PAGE_OF_OURS.fullmatch(given) else FIRST_PAGE
+    first = address("")
+    if given and given.startswith(first) and _PLAIN.fullmatch(given):
+        return given
+    return first

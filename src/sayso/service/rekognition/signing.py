@@ -39,10 +39,14 @@ _DECISIVE = ("x-amz-target", "x-amz-date", "x-amz-content-sha256")
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """A request as it came: ``path`` and ``query`` raw, header names in small letters."""
+    """A request as it came: ``query`` raw, header names in small letters.
+
+    ``paths`` are the raw paths that may have been signed: where a proxy has changed what came, one
+    of several.
+    """
 
     method: str
-    path: bytes
+    paths: tuple[bytes, ...]
     query: bytes
     headers: Headers
     body: bytes = field(repr=False)
@@ -59,7 +63,7 @@ class Signature:
     region: str
     presigned: bool
     _date: str = field(repr=False)
-    _text: bytes = field(repr=False)
+    _texts: tuple[bytes, ...] = field(repr=False)
     _given: str = field(repr=False)
 
     def verifies(self, secret: str) -> bool:
@@ -67,8 +71,8 @@ class Signature:
         key = b"AWS4" + secret.encode()
         for part in (self._date, self.region, SERVICE, _TERMINATOR):
             key = hmac.digest(key, part.encode(), hashlib.sha256)
-        made = hmac.new(key, self._text, hashlib.sha256).hexdigest()
-        return hmac.compare_digest(made, self._given)
+        made = [hmac.new(key, text, hashlib.sha256).hexdigest() for text in self._texts]
+        return any(hmac.compare_digest(each, self._given) for each in made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +102,11 @@ def read_signature(request: SignedRequest, now: datetime, region: str | None = N
         raise _incomplete("the signature must be 64 hexadecimal digits")
     names = _signed_names(claims.signed, request.headers)
     body = _body_digest(request)
-    canonical = _canonical(request, names, claims, body)
     scope = "/".join((date, found_region, SERVICE, _TERMINATOR))
-    digest = hashlib.sha256(canonical).hexdigest()
-    text = "\n".join((ALGORITHM, claims.stamp, scope, digest)).encode()
-    return Signature(key, found_region, claims.presigned, date, text, claims.signature)
+    canonical = (_canonical(request, path, names, claims, body) for path in request.paths)
+    digests = [hashlib.sha256(each).hexdigest() for each in canonical]
+    texts = ("\n".join((ALGORITHM, claims.stamp, scope, digest)).encode() for digest in digests)
+    return Signature(key, found_region, claims.presigned, date, tuple(texts), claims.signature)
 
 
 def _claims(request: SignedRequest) -> _Claims:
@@ -227,7 +231,9 @@ def _body_digest(request: SignedRequest) -> str:
     return digest
 
 
-def _canonical(request: SignedRequest, names: list[str], claims: _Claims, body: str) -> bytes:
+def _canonical(
+    request: SignedRequest, path: bytes, names: list[str], claims: _Claims, body: str
+) -> bytes:
     parts = request.query.split(b"&") if request.query else []
     pairs = [part.partition(b"=")[::2] for part in parts]
     kept = sorted(pair for pair in pairs if not claims.presigned or pair[0] != b"X-Amz-Signature")
@@ -236,7 +242,7 @@ def _canonical(request: SignedRequest, names: list[str], claims: _Claims, body: 
         values.setdefault(name.decode("latin-1"), []).append(b" ".join(value.split()))
     lines = [
         request.method.encode(),
-        request.path or b"/",
+        path or b"/",
         b"&".join(name + b"=" + value for name, value in kept),
         *(name.encode("latin-1") + b":" + b",".join(values[name]) for name in names),
         b"",

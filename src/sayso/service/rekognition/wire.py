@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from sayso.core import Sayso
 from sayso.errors import SaysoError, UnknownKey
+from sayso.service.place import signed_paths
 from sayso.service.refusals import AWS_JSON, aws_error
 from sayso.service.rekognition import policy
 from sayso.service.rekognition.context import Context
@@ -118,7 +119,7 @@ class RekognitionEndpoint:
     ) -> tuple[Signature, Sayso]:
         signed = SignedRequest(
             request.method,
-            request.scope.get("raw_path") or b"/",
+            signed_paths(request.scope.get("raw_path") or b"/"),
             query,
             request.headers.raw,
             body,

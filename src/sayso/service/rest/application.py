@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -32,6 +32,9 @@ from sayso.service.rest.resources import (
 )
 from sayso.service.state import ServiceState
 
+if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
+
 RESOURCES: Final[tuple[Resource, ...]] = (
     pictures.resource,
     searches.resource,
@@ -47,7 +50,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     evaluations.resource,
 )
 
-_NO_TELEMETRY: Final[dict[str, Any]] = {
+_NO_TELEMETRY: Final[TelemetryConfig] = {
     "tracing": False,
     "metrics": False,
     "logs": False,
@@ -59,6 +62,8 @@ _NO_TELEMETRY: Final[dict[str, Any]] = {
 def build(state: ServiceState) -> FastAPI:
     """Return the API of a service, to be mounted at ``/v1``."""
     app, told = _bare(), description()
+    if state.settings.prefix:
+        told = {**told, "servers": [{"url": state.settings.prefix}]}
     app.router.routes.extend(reading.routes(told))
     app.state.shared = Shared(state, Replays(), openapi.queries(told))
     return app

@@ -66,7 +66,7 @@ class Call:
     def path(self) -> str:
         """The path that was called, with the prefix of all."""
         path = str(self.request.scope["path"])
-        return path if path.startswith(f"{BASE}/") else BASE + path
+        return path if self.request.scope.get("root_path") else BASE + path
 
     @property
     def largest_body(self) -> int:

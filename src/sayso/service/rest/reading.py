@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from sayso.service.place import at
 from sayso.service.rest import kinds, problems
 from sayso.service.rest.calls import BASE
 from sayso.service.rest.conditions import etag, unchanged
@@ -40,7 +41,7 @@ _PAGE: Final = """\
 <body>
 <div id="api"></div>
 <noscript>This page needs JavaScript. The description of the API is at
-<a href="openapi.json">/v1/openapi.json</a>.</noscript>
+<a href="openapi.json">openapi.json</a>.</noscript>
 <script src="docs/swagger-ui-bundle.js"></script>
 <script src="docs/start.js"></script>
 </body>
@@ -75,7 +76,7 @@ def routes(description: Mapping[str, Any]) -> list[BaseRoute]:
 
 
 async def _start(_: Request) -> Response:
-    return RedirectResponse(f"{BASE}/docs")
+    return RedirectResponse(at(f"{BASE}/docs"))
 
 
 async def _page(_: Request) -> Response:

@@ -1,5 +1,7 @@
 // What scripts of pages share: calls to the server, and sentences.
 
+import { CONSOLE } from "./place.js";
+
 const own = document.querySelector('meta[name="csrf"]');
 let csrf = own?.content ?? "";
 
@@ -65,7 +67,7 @@ function signedOut() {
   told.setAttribute("role", "alert");
   const text = document.createElement("p");
   const link = document.createElement("a");
-  Object.assign(link, { href: "/console/sign-in?why=ended", target: "_blank", rel: "noopener" });
+  Object.assign(link, { href: `${CONSOLE}/sign-in?why=ended`, target: "_blank", rel: "noopener" });
   link.textContent = say("common.problem.sign_in");
   text.append(say("common.problem.signed_out"), " ", link);
   told.append(text);
@@ -78,7 +80,7 @@ function signedOut() {
  */
 async function renew(signal) {
   // Without the header: a page that is asked for by a script would not lead to the sign-in.
-  const response = await reach("/console/look", { signal });
+  const response = await reach(`${CONSOLE}/look`, { signal });
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const found = page.querySelector('meta[name="csrf"]')?.content;
   if (!found || found === csrf) return false;

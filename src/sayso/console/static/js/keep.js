@@ -1,5 +1,6 @@
 // A page that holds something which would be lost: a warning before it is left, and its session kept.
 import { ask } from "./ask.js";
+import { CONSOLE } from "./place.js";
 
 /** How often the service is told that somebody is still there; a session ends after an idle hour. */
 const EVERY = 10 * 60 * 1000;
@@ -18,7 +19,7 @@ export function keep({ holds, unsaved = () => false }) {
   }
   setInterval(() => {
     // Nobody there: the session ends as it should.
-    if (active && holds()) ask("/console/look", { patience: 0 }).catch(() => {});
+    if (active && holds()) ask(`${CONSOLE}/look`, { patience: 0 }).catch(() => {});
     active = false;
   }, EVERY);
 }

@@ -2,6 +2,7 @@
 import { ask, elements, say } from "./ask.js";
 import { onPictures, path } from "./drop.js";
 import { keep } from "./keep.js";
+import { CONSOLE } from "./place.js";
 import { element, viewer } from "./viewer.js";
 import { Line, itemsOf, showInQueue, trouble } from "./work.js";
 
@@ -16,7 +17,7 @@ async function look(item, signal) {
   const body = new FormData();
   for (const [name, value] of Object.entries({ ...asked, do: "picture" })) body.set(name, value);
   body.set("picture", item.file, item.file.name);
-  const response = await ask("/console/look", { method: "POST", body, signal });
+  const response = await ask(`${CONSOLE}/look`, { method: "POST", body, signal });
   const html = await response.text();
   item.seen = { asked, part: [...elements(html)].find((each) => each.dataset) };
 }

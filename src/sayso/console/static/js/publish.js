@@ -4,6 +4,7 @@ import { ask, say } from "./ask.js";
 import { copyView, isReady } from "./copies.js";
 import { onPictures, path } from "./drop.js";
 import { keep } from "./keep.js";
+import { API } from "./place.js";
 import { Line, itemsOf, showInQueue } from "./work.js";
 
 const form = document.getElementById("publishing");
@@ -22,7 +23,7 @@ async function cover(item, signal) {
   const query = new URLSearchParams(choices);
   if (NOT_SHOWN.test(item.file.type) || NOT_SHOWN.test(item.file.name)) query.set("format", "jpeg");
   for (const each of overrides) query.append(each.deed, each.box.map((side) => side.toFixed(2)).join(","));
-  const url = `/v1/collections/${encodeURIComponent(collection)}/redact?${query}`;
+  const url = `${API}/collections/${encodeURIComponent(collection)}/redact?${query}`;
   const headers = { "content-type": "application/octet-stream", accept: "application/json" };
   const response = await ask(url, { method: "POST", body: item.file, headers, signal });
   const { data, ...manifest } = await response.json();

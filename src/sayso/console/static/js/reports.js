@@ -1,8 +1,9 @@
 // Runs an evaluation: the pictures of a folder are sent one by one, with progress, until cancelled.
 import { ask, say, Refused } from "./ask.js";
 import { rows } from "./csv.js";
+import { API, CONSOLE } from "./place.js";
 
-const API = "/v1/evaluations";
+const EVALUATIONS = `${API}/evaluations`;
 // So many of the pictures that are of no use are listed.
 const SHOWN = 100;
 const find = (id) => document.getElementById(id);
@@ -108,9 +109,9 @@ async function start() {
   const asked = {
     name: find("name").value.trim(), mode: find("mode").value, compare: find("compare").checked,
   };
-  const run = await (await ask(API, json(asked))).json();
+  const run = await (await ask(EVALUATIONS, json(asked))).json();
   const control = new AbortController();
-  const address = `${API}/${run.id}`;
+  const address = `${EVALUATIONS}/${run.id}`;
   find("cancel").onclick = () => control.abort();
   window.addEventListener("beforeunload", keep);
   show(true);
@@ -120,7 +121,7 @@ async function start() {
     tell([say("reports.sending.finishing")]);
     await ask(`${address}/finish`, { method: "POST", signal: control.signal });
     window.removeEventListener("beforeunload", keep);
-    location.assign(`/console/reports/one?evaluation=${run.id}`);
+    location.assign(`${CONSOLE}/reports/one?evaluation=${run.id}`);
   } catch (error) {
     window.removeEventListener("beforeunload", keep);
     show(false);
