@@ -181,7 +181,8 @@ def _pip(wheel: Wheel, command: list[str], scratch: Path) -> None:
     # -P: a file named pip.py in the current folder must not be run instead of pip.
     arguments = [sys.executable, "-P", "-m", "pip", *command]
     arguments += ["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--no-input"]
-    arguments += ["--disable-pip-version-check", "--retries=2", "-r", str(requirements)]
+    arguments += ["--disable-pip-version-check", "--no-cache-dir"]  # nothing in the home folder
+    arguments += ["--retries=2", "-r", str(requirements)]
     # A user or target folder configured for installs has no meaning where nothing is installed.
     environment = {
         name: value
