@@ -60,6 +60,7 @@ _DEFAULTS = {
     "first_key_purpose": "`administration`",
     "region": "any",
     "buckets": "none",
+    "trusted_proxies": "none",
 }
 
 #: What values a setting takes, where the field itself cannot say.
@@ -74,6 +75,7 @@ _VALUES = {
     "region": "a name such as `eu-central-1`",
     "account": "12 digits",
     "buckets": "JSON, as below",
+    "trusted_proxies": "such as `127.0.0.1, 10.0.0.0/8`",
     "metrics_public": "0, 1",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -272,7 +273,23 @@ class ServiceSettings(BaseSettings):
         default=30, gt=0, le=3600, description="Seconds that an unused connection is kept."
     )
     max_connections: int = Field(
-        default=1024, ge=1, le=100_000, description="Connections that are open at once."
+        default=1024,
+        ge=1,
+        le=100_000,
+        description="Connections that are open at once. A few more may ask only for /healthz, "
+        "/readyz and /metrics.",
+    )
+    address_connections: int = Field(
+        default=256,
+        ge=1,
+        le=100_000,
+        description="Connections of one address that are open at once; of IPv6, of one network "
+        "of 64 bits. A trusted proxy has no such limit.",
+    )
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses or networks of proxies, with commas between them. What they say in "
+        "X-Forwarded-For is believed: limits of addresses are then of their clients' addresses.",
     )
     shutdown_timeout: float = Field(
         default=30,
@@ -286,7 +303,7 @@ class ServiceSettings(BaseSettings):
     )
     log_level: LogLevel = Field(default="info", description="What is logged: this and worse.")
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value

@@ -405,8 +405,24 @@ def test_a_silent_endpoint_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         get(endpoint(f"http://127.0.0.1:{port}"), "ada.jpg")
 
 
-def test_link_local_addresses_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a name leads to: the address that was connected to is looked at."""
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("169.254.169.254", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "[fe80::1]"),
+        *("[::ffff:169.254.169.254]", "[2002:a9fe:a9fe::]", "[64:ff9b::a9fe:a9fe]"),
+        *("0.0.0.0", "[::]", "224.0.0.1", "[ff02::1]", "[fd00:ec2::254]"),
+    ],
+)
+def test_an_endpoint_at_such_an_address_is_not_asked(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("it is connected to"))
+    with pytest.raises(ObjectUnavailable) as refused:
+        get(endpoint(f"http://{host}:9"), "ada.jpg")
+    assert host.strip("[]") not in str(refused.value)
+
+
+def test_the_address_that_was_connected_to_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nada"
     with answering(says(answer)) as (address, asked):
         assert get(endpoint(address), "ada.jpg") == b"ada"
@@ -414,6 +430,31 @@ def test_link_local_addresses_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> 
         with pytest.raises(ObjectUnavailable):
             get(endpoint(address), "ada.jpg")
         assert len(asked) == 1 or not asked[1]
+
+
+def test_a_handshake_that_drips_is_cut_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3, "LONGEST", 0.5)
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"\x16\x03\x03\x40\x00")  # a record of TLS, of 16 KiB
+        while True:
+            connection.sendall(b"\x02")
+            time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            with listening.accept()[0] as connection, contextlib.suppress(OSError):
+                connection.recv(65536)
+                drip(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        begun = time.monotonic()
+        with pytest.raises(ObjectUnavailable):
+            get(endpoint(f"https://127.0.0.1:{listening.getsockname()[1]}"), "ada.jpg")
+        assert time.monotonic() - begun < 5
+        thread.join()
 
 
 def test_an_endpoint_with_tls_must_have_a_certificate_that_is_trusted(

@@ -47,9 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, model_data: Path) -> Path:
 @pytest.fixture(scope="module")
 def impatient(folder: Path) -> Iterator[ServerProcess]:
     """A server that waits for nothing for long."""
-    with serving(
-        folder, header_timeout=SLOW, body_timeout=SLOW, max_connections=20, max_body_bytes=2048
-    ) as server:
+    with serving(folder, header_timeout=SLOW, body_timeout=SLOW, max_body_bytes=2048) as server:
         server.ready()
         yield server
         # Whatever the tests did to it, it still ends well.
@@ -236,9 +234,17 @@ def test_a_body_that_goes_on_after_it_was_answered_is_cut(impatient: ServerProce
 def test_a_client_that_does_not_read_is_cut(impatient: ServerProcess) -> None:
     with impatient.connect() as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        slow.settimeout(SLOW + 5)
+        # As much as no buffer on the way takes.
+        slow.sendall(b"GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 16)
         with pytest.raises(ConnectionError):
-            keep_sending(slow, (HEAD + b"\r\n") * 1000, pause=0, patience=PATIENCE)
+            keep_sending(slow, b"\r\n", pause=0.05, patience=PATIENCE)
+
+
+def test_a_client_that_does_not_wait_for_answers_is_cut(impatient: ServerProcess) -> None:
+    with impatient.connect() as hasty:
+        hasty.settimeout(PATIENCE)
+        with pytest.raises(ConnectionError):
+            keep_sending(hasty, (HEAD + b"\r\n") * 1000, pause=0, patience=PATIENCE)
 
 
 def test_headers_without_end_are_refused(impatient: ServerProcess) -> None:
@@ -276,20 +282,28 @@ def test_a_body_over_the_limit_is_told(impatient: ServerProcess, path: str) -> N
     assert answered.headers["connection"] == "close"
 
 
-def test_there_are_only_so_many_connections(impatient: ServerProcess) -> None:
-    impatient.get("/healthz")
-    held = [impatient.connect() for _ in range(20)]
-    try:
-        until(lambda: answer_of(impatient).startswith(b"HTTP/1.1 503"), patience=5)
-    finally:
-        for each in held:
-            each.close()
-    until(lambda: impatient.get("/healthz").status_code == 200)
+def test_there_are_only_so_many_connections_and_health_is_told_all_the_same(folder: Path) -> None:
+    # More than there are by far: those beyond the limit, too, would hold what there is.
+    with serving(folder, header_timeout=PATIENCE, address_connections=10) as server:
+        server.ready()
+        held = [server.connect() for _ in range(200)]
+        try:
+            until(lambda: answer_of(server, "/").startswith(b"HTTP/1.1 503"), patience=5)
+            for path in ("/healthz", "/readyz", "/metrics"):
+                for _ in range(5):
+                    assert answer_of(server, path).startswith(b"HTTP/1.1 200"), path
+            assert answer_of(server, "/v1/docs").startswith(b"HTTP/1.1 503")
+        finally:
+            for each in held:
+                each.close()
+        until(lambda: answer_of(server, "/").startswith(b"HTTP/1.1 200"))
+        assert server.stop() == 0
+        assert "Traceback" not in server.log
 
 
-def answer_of(server: ServerProcess) -> bytes:
+def answer_of(server: ServerProcess, path: str) -> bytes:
     with server.connect() as one_more:
-        one_more.sendall(HEAD + b"Connection: close\r\n\r\n")
+        one_more.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         return answer(one_more)
 
 

@@ -1,8 +1,8 @@
 """Fetch one file of known size and hash from one address, resumably.
 
 Only the host that was named is spoken to: no redirect is followed, not even to the same host, and
-neither is a link-local address, which on cloud machines answers with credentials. The registered
-addresses need no redirect; an index that redirects its wheels is left to pip, as configured.
+which addresses are never connected to is ``outbound``'s to say. The registered addresses need no
+redirect; an index that redirects its wheels is left to pip, as configured.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.client
-import ipaddress
 import os
 import re
-import socket
 import ssl
 import time
 import urllib.error
@@ -23,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from sayso import outbound
 from sayso.errors import ModelMismatch, ModelSourceError
 
 if TYPE_CHECKING:
@@ -40,6 +39,10 @@ _INTERVAL = re.compile(r"bytes ([0-9]{1,18})-")
 
 class Refused(ModelSourceError):
     """The address answered, but not with the file; trying again the same way is pointless."""
+
+
+class NotSpokenTo(ModelSourceError):
+    """The host has an address that is never connected to; no other way is tried either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +130,7 @@ def _complete(
         except Refused:
             raise
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-            cause = error.reason if isinstance(error, urllib.error.URLError) else error
-            if isinstance(cause, ssl.SSLError):
-                reason = getattr(cause, "verify_message", "") or cause.reason or "TLS error"
-                raise Refused(f"{host_of(address)} could not be trusted: {reason}") from error
-            if isinstance(cause, OSError) and cause.filename is not None:
-                raise cause from None  # ours, not the network's: the folder, not the connection
-            failure = f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
+            failure = _failure(error, address)
         else:
             failure = "the connection ended early"
         fruitless = 0 if _length(partial) > before else fruitless + 1
@@ -144,6 +141,19 @@ def _complete(
                 "from there"
             )
         time.sleep(_PAUSE_SECONDS)
+
+
+def _failure(error: Exception, address: str) -> str:
+    """Return what broke a connection; raises what trying again would not change."""
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(cause, outbound.ForbiddenAddress):
+        raise NotSpokenTo(str(cause)) from None
+    if isinstance(cause, ssl.SSLError):
+        reason = getattr(cause, "verify_message", "") or cause.reason or "TLS error"
+        raise Refused(f"{host_of(address)} could not be trusted: {reason}") from error
+    if isinstance(cause, OSError) and cause.filename is not None:
+        raise cause from None  # ours, not the network's: the folder, not the connection
+    return f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
 
 
 def _append(
@@ -255,46 +265,15 @@ def _open_file(path: Path, start: int) -> _Answer:
     return _Answer(file, min(start, length), max(length - start, 0), whole=True)
 
 
-class LinkLocal(ModelSourceError):
-    """The address leads to a link-local host."""
-
-
-def is_link_local(address: str) -> bool:
-    """Whether the numeric ``address`` is link-local, IPv4 mapped into IPv6 included."""
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_link_local
-
-
-def _refuse_link_local(host: str, addresses: list[str]) -> None:
-    if any(is_link_local(address) for address in addresses):
-        raise LinkLocal(f"{host} is a link-local address, which is never fetched from")
-
-
-def _addresses(connection: http.client.HTTPConnection) -> list[str]:
-    found = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
-    return [str(entry[4][0]) for entry in found]
-
-
-class _HTTPConnection(http.client.HTTPConnection):
-    def connect(self) -> None:
-        _refuse_link_local(self.host, _addresses(self))
-        super().connect()
-        # Judge the peer that was really reached, too: the name may have resolved anew.
-        _refuse_link_local(self.host, [str(self.sock.getpeername()[0])])
-
-
-class _HTTPSConnection(http.client.HTTPSConnection):
-    def connect(self) -> None:
-        _refuse_link_local(self.host, _addresses(self))
-        super().connect()
-        _refuse_link_local(self.host, [str(self.sock.getpeername()[0])])
-
-
 class _HTTPHandler(urllib.request.HTTPHandler):
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_HTTPConnection, req)
+        return self.do_open(outbound.HTTPConnection, req)
 
 
 class _HTTPSHandler(urllib.request.HTTPSHandler):
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_HTTPSConnection, req, context=self._context)  # type: ignore[attr-defined]
+        return self.do_open(
+            outbound.HTTPSConnection,
+            req,
+            context=self._context,  # type: ignore[attr-defined]
+        )

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sayso.core import Sayso
 from sayso.errors import AccessDenied, SaysoError
+from sayso.service.addresses import Forwarded
 from sayso.service.engine import Engine
 from sayso.service.health import Health
 from sayso.service.limits import KeyLimits
@@ -86,6 +87,7 @@ def assemble(app: Sayso, settings: ServiceSettings, sessions: Sessions | None = 
         routes=_routes(state, health, metrics),
         middleware=[
             Middleware(Place, prefix=settings.prefix),
+            Middleware(Forwarded, proxies=settings.trusted_proxies),
             Middleware(Requests, metrics=metrics),
             Middleware(CrossOrigin, origins=settings.cors_origins),
             Middleware(

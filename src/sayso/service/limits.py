@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
@@ -10,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from sayso.service.addresses import network_of
 from sayso.service.engine import Clock, Overloaded
 from sayso.settings import ServiceSettings
 
@@ -123,13 +123,13 @@ class KeyLimits:
         out everybody else.
         """
         if key is not None and self._in_use(key):
-            self._sign_ins.check(f"{_network(address)} {key}")
+            self._sign_ins.check(f"{network_of(address)} {key}")
         else:
-            self._sign_ins.check(_network(address))
+            self._sign_ins.check(network_of(address))
 
     def failed(self, address: str | None, key: str | None = None) -> None:
         """Count a failed sign-in of an address, with the key that it named."""
-        network = _network(address)
+        network = network_of(address)
         self._sign_ins.count(network)
         if key is not None and self._in_use(key):
             self._sign_ins.count(f"{network} {key}")
@@ -186,16 +186,3 @@ class FailedSignIns:
             found = _Failures(now)
             self._failures.put(who, found)
         found.count += 1
-
-
-def _network(address: str | None) -> str:
-    """Return whose an address is: an IPv6 one is of its network, where somebody has all of them."""
-    try:
-        parsed = ipaddress.ip_address((address or "").partition("%")[0])
-    except ValueError:
-        return "unknown"
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)

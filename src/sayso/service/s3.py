@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import ipaddress
 import logging
 import os
-import socket
-import ssl
 import stat
-import threading
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -25,6 +21,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from sayso import outbound
 from sayso.errors import PictureTooLarge, SaysoError
 from sayso.settings import Bucket, EndpointBucket, FolderBucket
 
@@ -126,7 +123,7 @@ def _fetch(
     """Return what an endpoint has; None where it does not give it. Raises OSError, HTTPException.
 
     One signed GET, and nothing that the environment says plays a part. A redirect is not followed:
-    it would lead where the operator did not.
+    it would lead where the operator did not. Which addresses are asked is ``outbound``'s to say.
     """
     parts = urlsplit(place.endpoint)
     path = f"{parts.path.rstrip('/')}/{quote(bucket)}/{quote(name, safe='/~')}"
@@ -135,7 +132,13 @@ def _fetch(
     request = AWSRequest("GET", f"{parts.scheme}://{parts.netloc}{path}")
     credentials = Credentials(place.access_key, place.secret_key.get_secret_value())
     S3SigV4Auth(credentials, "s3", place.region).add_auth(request)
-    with _connected(parts.scheme == "https", parts.hostname or "", parts.port) as connection:
+    with outbound.exchange(
+        parts.hostname or "",
+        parts.port,
+        secure=parts.scheme == "https",
+        silence=SILENCE,
+        longest=LONGEST,
+    ) as connection:
         connection.request("GET", path, headers=dict(request.headers.items()))
         with connection.getresponse() as response:
             if response.status != http.client.OK:
@@ -149,30 +152,3 @@ def _fetch(
             missing = response.length  # what was announced and did not come
     _check_size(len(content), limit)
     return None if missing else content
-
-
-@contextlib.contextmanager
-def _connected(secure: bool, host: str, port: int | None) -> Iterator[http.client.HTTPConnection]:
-    """Give a connection that ends by itself after a while, whatever the other side does."""
-    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    connection = kind(host, port, timeout=SILENCE)
-    with contextlib.closing(connection):
-        plain = socket.create_connection((host, connection.port), SILENCE)
-        connection.sock = plain
-        # Cloud machines are told their secrets at such addresses.
-        if ipaddress.ip_address(plain.getpeername()[0]).is_link_local:
-            raise OSError("link-local addresses are not asked")
-        if secure:
-            connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
-        end = threading.Timer(LONGEST, _cut, [connection.sock])
-        end.daemon = True
-        end.start()
-        try:
-            yield connection
-        finally:
-            end.cancel()
-
-
-def _cut(connected: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        connected.shutdown(socket.SHUT_RDWR)

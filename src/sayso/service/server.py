@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import functools
+import logging
 import math
 import os
 import socket
@@ -22,11 +22,15 @@ from sayso.core import Sayso
 from sayso.errors import SaysoError
 from sayso.service.app import assemble, is_loopback
 from sayso.service.connection import BoundedConnection, ConnectionLimits
+from sayso.service.door import SPARE, Door, Guest, Room
 from sayso.service.logs import json_logs
 from sayso.service.sessions import Sessions
 from sayso.settings import ServiceSettings
 
+_log = logging.getLogger(__name__)
 _BACKLOG = 512
+#: Files that are open beside connections, at most: the stores, the models, requests to buckets.
+_OTHER_DESCRIPTORS = 128
 #: How often connections are looked at, in ticks of uvicorn's, which are a tenth of a second.
 _SWEEP = 3
 
@@ -88,37 +92,41 @@ class _Server(uvicorn.Server):
         #: Whether every request that was accepted was answered, once it has ended.
         self.all_answered = False
         self._limits = ConnectionLimits(
-            header_timeout=settings.header_timeout,
-            write_timeout=settings.body_timeout,
-            most=settings.max_connections,
+            header_timeout=settings.header_timeout, write_timeout=settings.body_timeout
+        )
+        self._room = Room(
+            allowed_connections(settings.max_connections),
+            settings.address_connections,
+            proxies=settings.trusted_proxies,
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen; uvicorn's own has no limit on the time of a TLS handshake."""
+        """Listen; uvicorn's own counts no connections, and does not limit a TLS handshake."""
         del sockets  # they are ours
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             return
-        loop = asyncio.get_running_loop()
-        make = functools.partial(
-            BoundedConnection,
+        door = Door(
+            self._sockets,
+            self._room,
+            self._connection,
+            tls=self._tls,
+            handshake=self._handshake,
+        )
+        door.open()
+        self.servers = [door]  # type: ignore[list-item]
+        self.started = True
+        self._tell_started()
+
+    def _connection(self, guest: Guest) -> BoundedConnection:
+        return BoundedConnection(
             self.config,
             self.server_state,
             self.lifespan.state,
             limits=self._limits,
+            room=self._room,
+            guest=guest,
         )
-        self.servers = [
-            await loop.create_server(
-                make,
-                sock=each,
-                ssl=self._tls,
-                ssl_handshake_timeout=self._handshake if self._tls else None,
-                backlog=_BACKLOG,
-            )
-            for each in self._sockets
-        ]
-        self.started = True
-        self._tell_started()
 
     async def on_tick(self, counter: int) -> bool:
         """Do what is done ten times a second."""
@@ -142,6 +150,34 @@ class _Server(uvicorn.Server):
         if self.should_exit:
             self.force_exit = True
         self.should_exit = True
+
+
+def allowed_connections(wanted: int) -> int:
+    """Return how many connections there may be, by what the system lets this process open.
+
+    The process asks for as many descriptors as it needs first. Without enough of them, nothing
+    could be accepted, and no file be opened either.
+    """
+    if sys.platform == "win32":  # which has no such limit
+        return wanted
+    import resource
+
+    needed = wanted + SPARE + _OTHER_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        with contextlib.suppress(ValueError, OSError):  # what is not allowed after all
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft < needed:
+            allowed = max(1, soft - SPARE - _OTHER_DESCRIPTORS)
+            _log.warning(
+                "SAYSO_MAX_CONNECTIONS=%d: the system lets this process open only %d files, so "
+                "there may be %d connections (ulimit -n raises that)",
+                *(wanted, soft, allowed),
+            )
+            return allowed
+    return wanted
 
 
 def _end_at_once(status: int) -> NoReturn:
