@@ -27,7 +27,6 @@ from sayso.errors import (
     LooksLikeAnother,
     PurposeNotDeclared,
     SaysoError,
-    SignatureWrong,
     SubjectNotFound,
     UnknownKey,
     UserExists,
@@ -912,10 +911,12 @@ class World:
         return found.actor
 
     def authenticate_signature(self, who: Holder, key: str, secret: str) -> str:
-        (found,) = (each for each in self._keys if each.id == key)
-        if secret != found.secret and not found.revoked:  # then its secret is gone
-            raise SignatureWrong
         return self.authenticate(who, key, secret)
+
+    def require_key(self, _who: Holder, key: str) -> None:
+        (found,) = (each for each in self._keys if each.id == key)
+        if found.revoked:
+            raise UnknownKey
 
     def keyring_status(self, who: Holder) -> int:
         self._admit(who, ["admin"], None, everywhere=True)

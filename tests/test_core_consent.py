@@ -366,7 +366,7 @@ class ConsentMachine(RuleBasedStateMachine):
         for entry in new:
             assert not [each for each in self.told if each in entry.body], entry.body
         mine = [e for e in new if (e.actor, e.key) == (who.actor, who.id)]
-        if method in ("authenticate", "authenticate_signature"):
+        if method in ("authenticate", "authenticate_signature", "require_key"):
             assert wrong is None or [e.actor for e in new if e.event.kind == "call-refused"] == [
                 "unknown"
             ]
@@ -621,6 +621,7 @@ class ConsentMachine(RuleBasedStateMachine):
             secret = key.secret if right else "another"
             self._ask(LOCAL, "authenticate", key.id, secret)
             self._ask(LOCAL, "authenticate_signature", key.id, secret)
+            self._ask(LOCAL, "require_key", key.id)
 
     @rule(who=callers)
     def sign_in(self, who: int) -> None:

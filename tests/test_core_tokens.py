@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from sayso.core import Sayso
-from sayso.errors import InvalidPageToken, SignatureWrong, TokenReused, UnknownKey
+from sayso.errors import InvalidPageToken, TokenReused, UnknownKey
 from sayso.gallery import schema
 from sayso.gallery.store import FILE
 from sayso.results import Consent
@@ -99,17 +99,25 @@ def test_a_signature_is_believed_as_far_as_it_verifies(desk: Desk) -> None:
         return secret == made.secret
 
     assert desk.app.authenticate_signature(made.key.id, verify).actor == "app"
-    with pytest.raises(SignatureWrong):
-        desk.app.authenticate_signature(made.key.id, lambda _: False)
-    with pytest.raises(UnknownKey) as unknown:
-        desk.app.authenticate_signature("SAYSNONE", lambda _: True)
-    assert type(unknown.value) is UnknownKey
+    desk.app.require_key(made.key.id)
+    told = []
+    for ask in (
+        lambda: desk.app.authenticate_signature(made.key.id, lambda _: False),
+        lambda: desk.app.authenticate_signature("SAYSNONE", lambda _: True),
+        lambda: desk.app.require_key("SAYSNONE"),
+    ):
+        with pytest.raises(UnknownKey) as unknown:
+            ask()
+        told.append((type(unknown.value), str(unknown.value)))
+    assert len(set(told)) == 1  # which ids there are is not told
     desk.app.revoke_key(made.key.id)
     with pytest.raises(UnknownKey):
         desk.app.authenticate_signature(made.key.id, verify)
+    with pytest.raises(UnknownKey):
+        desk.app.require_key(made.key.id)
     assert asked[1:] == [each for each in asked[1:] if each != made.secret]
     refused = desk.app.audit_entries(kind="call-refused")
-    assert [each.actor for each in refused] == ["unknown"] * 3
+    assert [each.actor for each in refused] == ["unknown"] * 5
 
 
 here = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

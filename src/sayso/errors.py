@@ -22,7 +22,6 @@
     │       └── ModelFolderError  the folder cannot be written or read
     ├── AccessDenied              the caller may not do that; says which right is missing
     │   └── UnknownKey            no such access key, a wrong secret, expired or revoked
-    │       └── SignatureWrong    the secret of the key did not make that signature
     ├── KeyringError
     │   ├── KeyringUnavailable    it cannot be opened, read or written
     │   ├── MasterKeyMissing      the file with the master key is not where it should be
@@ -109,10 +108,6 @@ class AccessDenied(SaysoError):
 
 class UnknownKey(AccessDenied):
     """There is no such access key, its secret is another, or it has expired or been revoked."""
-
-
-class SignatureWrong(UnknownKey):
-    """The signature of a request was not made with the secret of its access key."""
 
 
 class KeyringError(SaysoError):
@@ -292,7 +287,6 @@ __all__ = [
     "RuntimeMissing",
     "SaysoError",
     "SealBroken",
-    "SignatureWrong",
     "StoreUnavailable",
     "SubjectNotFound",
     "TokenReused",

@@ -388,7 +388,7 @@ def test_without_an_attestation_it_is_told_what_to_record(served: Served, person
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
-        ({"aws_secret_access_key": "wrong"}, "InvalidSignatureException"),
+        ({"aws_secret_access_key": "wrong"}, "UnrecognizedClientException"),
         ({"aws_access_key_id": "SAYSNOBODY"}, "UnrecognizedClientException"),
         ({"aws_session_token": "token"}, "UnrecognizedClientException"),
     ],

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from sayso.audit.events import KeyCreated, KeyRevoked, KeysRead, SignedIn, SignInWay
 from sayso.callers import ACTIONS, Action, Caller
 from sayso.core.base import Base, Call
-from sayso.errors import GalleryError, SignatureWrong, UnknownKey
+from sayso.errors import GalleryError, UnknownKey
 from sayso.gallery import access_keys
 from sayso.results import AccessKey, NewAccessKey
 
@@ -99,31 +100,36 @@ class Keys(Base):
         def is_theirs(known: str) -> bool:
             return hmac.compare_digest(known.encode(), given)
 
-        return self._authenticate(key, is_theirs, UnknownKey)
+        return self._authenticate(key, is_theirs)
 
     def authenticate_signature(self, key: str, verify: Callable[[str], bool]) -> Caller:
         """Return the caller whose key made a signature, as ``verify`` says of the key's secret.
 
-        Raises UnknownKey, or SignatureWrong when there is such a key and ``verify`` says no. What
-        is refused is on record.
+        Raises UnknownKey; what is refused is on record.
         """
-        return self._authenticate(key, verify, SignatureWrong)
+        return self._authenticate(key, verify)
 
-    def _authenticate(
-        self, key: str, verify: Callable[[str], bool], wrong: type[UnknownKey]
-    ) -> Caller:
+    def require_key(self, key: str) -> None:
+        """Raise UnknownKey unless there is a key of that id; what is refused is on record.
+
+        Asked by ways in before they read anything else of a request. It proves nothing of the
+        caller. That a key has expired is said once its secret was seen.
+        """
+        with self._on_record(), self._resources.store.read() as connection:
+            access_keys.require_there(connection, key)
+
+    def _authenticate(self, key: str, verify: Callable[[str], bool]) -> Caller:
         resources = self._resources
+        with self._on_record(), resources.store.read() as connection:
+            found = access_keys.authenticate(
+                connection, resources.keyring.secrets(), key, verify, resources.store.now()
+            )
+        return Caller.of(found)
+
+    @contextlib.contextmanager
+    def _on_record(self) -> Iterator[None]:
         try:
-            with resources.store.read() as connection:
-                found = access_keys.authenticate(
-                    connection,
-                    resources.keyring.secrets(),
-                    key,
-                    verify,
-                    resources.store.now(),
-                    wrong,
-                )
+            yield
         except UnknownKey as error:
             self._refused(Call(Caller("unknown"), "authenticate", None), error)
             raise
-        return Caller.of(found)

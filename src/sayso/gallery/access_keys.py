@@ -28,8 +28,12 @@ from sayso.keyring.sealing import DataKey
 _TABLE = schema.access_keys
 _PREFIX = "SAYS"
 _LONGEST_ACTOR = 255
-_UNKNOWN = "the access key is not known, or its secret is another, or it was revoked"
-_NOBODYS = "a secret that no key has"
+_UNKNOWN = (
+    "the access key is not known, or its secret is another, or it was revoked, or what it signed "
+    "was changed on the way"
+)
+#: As long as a secret, and what no secret is.
+_NOBODYS = b"*" * 40
 
 
 def create(
@@ -105,32 +109,35 @@ def revoke(change: Change, key_id: str) -> AccessKey:
 
 
 def authenticate(
-    connection: Connection,
-    sealing: DataKey,
-    key_id: str,
-    verify: Callable[[str], bool],
-    now: int,
-    wrong: type[UnknownKey],
+    connection: Connection, sealing: DataKey, key_id: str, verify: Callable[[str], bool], now: int
 ) -> AccessKey:
     """Return a key if it is live and ``verify`` says yes to its secret; raises UnknownKey.
 
-    Where ``verify`` says no it is ``wrong`` that is raised. The message is the same whatever was
-    wrong, but for a key that has ended, which only somebody with its secret is told.
+    The error is the same whatever was wrong, and takes as long, so that nobody learns which ids
+    there are; but that a key has ended is said to a caller with its secret.
     """
-    row = connection.execute(select(_TABLE).where(_TABLE.c.id == key_id)).first()
+    row = _row(connection, key_id)
     if row is None or row.secret is None:
-        # As much work as for a key that is there.
-        verify(_NOBODYS)
+        # As much work as for a key that is there: a secret is opened, and compared.
+        nobody = key_id.encode("utf-8", "surrogatepass")
+        verify(sealing.open(sealing.seal(_NOBODYS, nobody), nobody).decode())
         raise UnknownKey(_UNKNOWN)
     if not verify(sealing.open(row.secret, row.id.encode()).decode()):
-        raise wrong(_UNKNOWN)
+        raise UnknownKey(_UNKNOWN)
     require_live(connection, key_id, now)
     return _key(row, sealing)
 
 
+def require_there(connection: Connection, key_id: str) -> None:
+    """Raise UnknownKey unless there is a key of that id that was not revoked."""
+    row = _row(connection, key_id)
+    if row is None or row.secret is None:
+        raise UnknownKey(_UNKNOWN)
+
+
 def require_live(connection: Connection, key_id: str, now: int) -> None:
     """Raise UnknownKey when a key was revoked or has expired."""
-    row = connection.execute(select(_TABLE).where(_TABLE.c.id == key_id)).first()
+    row = _row(connection, key_id)
     if row is None or row.revoked is not None:
         raise UnknownKey("the access key was revoked: ask for another one (sayso keys create)")
     if row.expires is not None and row.expires <= now:
@@ -140,8 +147,12 @@ def require_live(connection: Connection, key_id: str, now: int) -> None:
         )
 
 
+def _row(connection: Connection, key_id: str) -> Any:
+    return connection.execute(select(_TABLE).where(_TABLE.c.id == key_id)).first()
+
+
 def _required(connection: Connection, key_id: str) -> Any:
-    row = connection.execute(select(_TABLE).where(_TABLE.c.id == key_id)).first()
+    row = _row(connection, key_id)
     if row is None:
         raise KeyNotFound(f"there is no access key {key_id!r}: list them (sayso keys list)")
     return row

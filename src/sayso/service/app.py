@@ -62,7 +62,7 @@ class Service:
     @property
     def idle(self) -> bool:
         """Whether all that was accepted is done."""
-        return self.state.engine.idle
+        return self.state.engine.idle and self.state.fetches.idle
 
 
 def build(app: Sayso, settings: ServiceSettings) -> ASGIApp:
@@ -93,7 +93,7 @@ def assemble(app: Sayso, settings: ServiceSettings, sessions: Sessions | None = 
             Middleware(
                 Bodies,
                 most=settings.max_body_bytes,
-                memory=Memory(settings.body_memory),
+                memory=Memory(settings.body_memory, settings.max_body_bytes),
                 timeout=settings.body_timeout,
             ),
         ],
@@ -101,9 +101,7 @@ def assemble(app: Sayso, settings: ServiceSettings, sessions: Sessions | None = 
             HTTPException: problems.on_http_error,
             SaysoError: problems.on_error_of_core,
         },
-        lifespan=partial(
-            _lifespan, engine=engine, health=health, patience=settings.shutdown_timeout
-        ),
+        lifespan=partial(_lifespan, state=state, health=health, patience=settings.shutdown_timeout),
     )
     return Service(asgi, state, health)
 
@@ -170,7 +168,7 @@ def _proof(state: ServiceState, request: Request) -> dict[str, str]:
 
 async def _metrics(state: ServiceState, metrics: Metrics, request: Request) -> Response:
     await _require_metrics(state, request)
-    return Response(await state.engine.light(metrics.text), media_type=CONTENT_TYPE)
+    return Response(await state.engine.health(metrics.text), media_type=CONTENT_TYPE)
 
 
 async def _require_metrics(state: ServiceState, request: Request) -> None:
@@ -181,14 +179,14 @@ async def _require_metrics(state: ServiceState, request: Request) -> None:
     """
     if state.settings.metrics_public or is_loopback(state.settings.host):
         return
-    theirs = await sign_in(state, request)
+    theirs = await sign_in(state, request, state.engine.health)
     if not theirs.caller.actions & {"audit", "admin"}:
         raise AccessDenied("/metrics takes a key that may audit or admin")
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(
-    _: Starlette, *, engine: Engine, health: Health, patience: float
+    _: Starlette, *, state: ServiceState, health: Health, patience: float
 ) -> AsyncIterator[None]:
     health.start()
     try:
@@ -197,7 +195,8 @@ async def _lifespan(
         health.stop()
         try:
             async with asyncio.timeout(patience):
-                await engine.close()
+                await state.fetches.close()
+                await state.engine.close()
         except TimeoutError:
             _log.error("work was broken off: it was not done within %g seconds", patience)
 

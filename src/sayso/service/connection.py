@@ -19,7 +19,7 @@ _FRAMING: Final = 8
 #: Requests that may wait on a connection for the answers to those before them.
 _MOST_WAITING: Final = 16
 #: What a connection beyond the limits may ask for, and how long it may take to ask, in seconds.
-HEALTH: Final = frozenset({b"/healthz", b"/readyz", b"/metrics"})
+HEALTH: Final = (b"/healthz", b"/readyz", b"/metrics")
 SPARE_PATIENCE: Final = 2.0
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -141,7 +141,7 @@ class BoundedConnection(HttpToolsProtocol):
         if self._guest.spare:
             self._guest.heard = True
             path = self.url.partition(b"?")[0]
-            if path not in HEALTH or self.parser.get_method() not in (b"GET", b"HEAD"):
+            if not path.endswith(HEALTH) or self.parser.get_method() not in (b"GET", b"HEAD"):
                 self._refuse(TOO_MANY)
         super().on_headers_complete()
         if self._guest.spare:

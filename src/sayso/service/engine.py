@@ -39,6 +39,9 @@ _HOLD_WORKS = 3
 SHORT = 1
 LIGHT_WORKERS = 8
 LIGHT_QUEUE = 248
+#: Threads and a line for questions about the service itself, which nothing else takes.
+HEALTH_WORKERS = 2
+HEALTH_QUEUE = 14
 #: What a piece of work is thought to take before any was done, in seconds.
 _FIRST_GUESS = 0.1
 _WEIGHT = 0.2
@@ -276,6 +279,7 @@ class Engine:
     def __init__(self, workers: int, queue: int, *, clock: Clock = time.monotonic) -> None:
         self._heavy = Line("sayso-work", workers, queue, short=SHORT, clock=clock)
         self._light = Line("sayso-light", LIGHT_WORKERS, LIGHT_QUEUE, short=None, clock=clock)
+        self._health = Line("sayso-health", HEALTH_WORKERS, HEALTH_QUEUE, short=None, clock=clock)
 
     async def run(self, key: str | None, work: Callable[[], Result]) -> Result:
         """Run heavy work: what decodes a picture or searches; ``key`` is whose turn it is.
@@ -303,6 +307,13 @@ class Engine:
         """
         return await self._light.run(None, work)
 
+    async def health(self, work: Callable[[], Result]) -> Result:
+        """Run what says how the service is; neither heavy nor light work ever holds it up.
+
+        Raises as ``light`` does.
+        """
+        return await self._health.run(None, work)
+
     @property
     def heavy_gauges(self) -> Gauges:
         """How the line of heavy work stands."""
@@ -325,6 +336,7 @@ class Engine:
         """
         await self._heavy.close()
         await self._light.close()
+        await self._health.close()
 
     @property
     def idle(self) -> bool:

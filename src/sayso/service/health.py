@@ -27,6 +27,7 @@ class Health:
         self._problem: str | None = STARTING
         self._stopping = threading.Event()
         self._told = ""
+        self._looking: asyncio.Task[str | None] | None = None
         # None of the threads that work: requests go on meanwhile, and a download may take long.
         self._loading = threading.Thread(target=self._load, name="sayso-load", daemon=True)
 
@@ -48,6 +49,12 @@ class Health:
         """Return why it is not ready, without a path or a name in it; None when it is."""
         if self._problem is not None:
             return self._problem
+        # However many ask, they share one look.
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+        return await asyncio.shield(self._looking)
+
+    async def _look(self) -> str | None:
         try:
             async with asyncio.timeout(PATIENCE):
                 return await self._engine.light(self._ready)

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +25,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sayso.service import refusals
+from sayso.service.addresses import network_of
 from sayso.service.engine import CLIENT_GONE
 from sayso.service.logs import RequestLine
 from sayso.service.metrics import OTHER, Metrics
@@ -41,6 +44,12 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000")
 _CLIENT_LEFT = 499
 #: The server has refused by now what is no number, or none that fits into 64 bits.
 _MOST_DIGITS = 20
+#: The most that one caller's bodies may hold, as a multiple of what is left for others.
+_SHARE = 3
+#: How slowly a body may come, in bytes a second, once the first seconds are over.
+SLOWEST = 1024
+_GRACE = 10.0
+_KEY = re.compile(rb"(?:Bearer +|Credential=)([A-Za-z0-9]{1,128})")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -122,21 +131,32 @@ class _Counted:
 
 
 class Memory:
-    """How many bytes of bodies may be held at once, in all requests together."""
+    """How many bytes of bodies may be held at once, in all requests together.
 
-    def __init__(self, limit: int) -> None:
-        self._left = limit
+    Whoever asks holds at most three times what is left: so one alone gets three quarters, and
+    there is something left for the next (A. K. Choudhury, E. L. Hahne, "Dynamic queue length
+    thresholds for shared-memory packet switches", IEEE/ACM Transactions on Networking 6(2), 1998).
+    ``most`` is what one body may have, which anybody may hold while there is room.
+    """
 
-    def take(self, size: int) -> bool:
-        """Take so much; False where there is not so much left."""
-        if size > self._left:
+    def __init__(self, limit: int, most: int = 0) -> None:
+        self.left, self._most = limit, most
+        self._held: Counter[str] = Counter()
+
+    def take(self, size: int, owner: str = "") -> bool:
+        """Take that many bytes; False where there are not as many left, or not for this owner."""
+        held, left = self._held[owner] + size, self.left - size
+        if left < 0 or held > max(_SHARE * left, self._most):
             return False
-        self._left -= size
+        self.left, self._held[owner] = left, held
         return True
 
-    def give_back(self, size: int) -> None:
+    def give_back(self, size: int, owner: str = "") -> None:
         """Give back what was taken."""
-        self._left += size
+        self.left += size
+        self._held[owner] -= size
+        if not self._held[owner]:
+            del self._held[owner]
 
 
 class Bodies:
@@ -153,7 +173,13 @@ class Bodies:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = _Body(receive, most=self._most, memory=self._memory, timeout=self._timeout)
+        body = _Body(
+            receive,
+            most=self._most,
+            memory=self._memory,
+            timeout=self._timeout,
+            owner=_owner(scope),
+        )
         CLIENT_GONE.set(body.gone)
         try:
             refusal = await self._refused_by_length(scope, body)
@@ -201,12 +227,14 @@ class BodyCutOff(Exception):
 class _Body:
     """Receives a body as far as its limits go; after its end, watches whether the client leaves."""
 
-    def __init__(self, receive: Receive, *, most: int, memory: Memory, timeout: float) -> None:
+    def __init__(
+        self, receive: Receive, *, most: int, memory: Memory, timeout: float, owner: str
+    ) -> None:
         self._receive, self._most, self._memory = receive, most, memory
         self._loop = asyncio.get_running_loop()
-        self._deadline = self._loop.time() + timeout
-        self._timeout = timeout
-        self._taken = 0
+        self._began, self._timeout = self._loop.time(), timeout
+        self._owner = owner
+        self._taken = self._came = 0
         self._watch: asyncio.Task[None] | None = None
         self.gone: asyncio.Future[None] = self._loop.create_future()
         self.refusal: Refusal | None = None
@@ -221,7 +249,7 @@ class _Body:
         size = len(message.get("body", b""))
         if self._taken + size > self._most:
             self.refusal = refusals.too_large(self._most)
-        elif not self._memory.take(size):
+        elif not self._memory.take(size, self._owner):
             self.refusal = refusals.too_much()
         if self.refusal is not None:
             raise BodyCutOff
@@ -240,18 +268,22 @@ class _Body:
 
     def release(self) -> None:
         """Give back the memory of the body, and stop watching."""
-        self._memory.give_back(self._taken)
+        if self._taken:
+            self._memory.give_back(self._taken, self._owner)
         self._taken = 0
         if self._watch is not None:
             self._watch.cancel()
 
     async def _next(self) -> Message:
+        # A body that trickles ends before one that is merely long.
+        patience = min(self._timeout, _GRACE + self._came / SLOWEST)
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with asyncio.timeout_at(self._began + patience):
                 message = await self._receive()
         except TimeoutError:
-            self.refusal = self.refusal or refusals.too_slow(self._timeout)
+            self.refusal = self.refusal or refusals.too_slow(self._timeout, SLOWEST)
             raise BodyCutOff from None
+        self._came += len(message.get("body", b""))
         if message["type"] != "http.request" or not message.get("more_body", False):
             self._watch = self._loop.create_task(self._watching(message))
         return message
@@ -272,6 +304,14 @@ def _add_headers(
     headers += [pair for pair in added if pair[0] not in there]
     headers += [*more, (b"x-request-id", request_id.encode())]
     message["headers"] = headers
+
+
+def _owner(scope: Scope) -> str:
+    """Return whose memory a body takes: an address, and the key that the request claims."""
+    client = scope.get("client")
+    claimed = _KEY.search(dict(scope["headers"]).get(b"authorization", b""))
+    key = "" if claimed is None else claimed[1].decode("ascii")
+    return f"{network_of(client[0] if client else None)} {key}"
 
 
 def _client_is_gone() -> bool:

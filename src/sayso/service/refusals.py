@@ -68,13 +68,14 @@ def too_large(limit: int) -> Refusal:
     )
 
 
-def too_slow(seconds: float) -> Refusal:
-    """The body did not come in time."""
+def too_slow(seconds: float, rate: int) -> Refusal:
+    """The body did not come in time; ``rate`` is the least, in bytes a second."""
     return Refusal(
         "body-timeout",
         "RequestTimeoutException",
         HTTPStatus.REQUEST_TIMEOUT,
-        f"the body did not come within {seconds:g} seconds",
+        f"the body did not come within {seconds:g} seconds (SAYSO_BODY_TIMEOUT), or it came more "
+        f"slowly than {rate:,} bytes a second",
         headers=(_CLOSE,),
     )
 

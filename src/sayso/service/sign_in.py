@@ -9,18 +9,18 @@ from sayso.service import bearer, sessions
 from sayso.service.state import ServiceState
 
 
-async def sign_in(state: ServiceState, request: Request) -> Sayso:
+async def sign_in(state: ServiceState, request: Request, run: bearer.Run | None = None) -> Sayso:
     """Return the application for whoever sends a request, and say in its scope which key it was.
 
     An access key goes before the cookie of a session. Raises UnknownKey, AccessDenied for a request
     with a cookie that no page of the session made, or Overloaded for an address that came with too
-    many wrong keys.
+    many wrong keys. ``run`` runs what asks the database, unless light work does.
     """
     theirs = _of_session(state, request)
     if theirs is None:
         peer = None if request.client is None else request.client.host
         theirs = await bearer.sign_in(
-            state.app, state.engine, state.limits, request.headers.raw, peer
+            state.app, run or state.engine.light, state.limits, request.headers.raw, peer
         )
     request.scope["sayso.key"] = theirs.caller.key
     return theirs

@@ -44,7 +44,6 @@ def test_every_error_is_one_that_clients_know(kind: type[errors.SaysoError]) -> 
 @pytest.mark.parametrize(
     ("kind", "code"),
     [
-        (errors.SignatureWrong, "InvalidSignatureException"),
         (errors.UnknownKey, "UnrecognizedClientException"),
         (errors.AccessDenied, "AccessDeniedException"),
         (errors.ConsentRequired, "AccessDeniedException"),

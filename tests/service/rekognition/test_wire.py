@@ -130,8 +130,8 @@ def test_a_presigned_address_is_answered(endpoint: Endpoint) -> None:
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        ({"secret": "another"}, "InvalidSignatureException"),
-        ({"sent": b'{"MaxResults": 1}'}, "InvalidSignatureException"),
+        ({"secret": "another"}, "UnrecognizedClientException"),
+        ({"sent": b'{"MaxResults": 1}'}, "UnrecognizedClientException"),
         ({"service": "s3"}, "InvalidSignatureException"),
         ({"settings": ServiceSettings(region="us-west-2")}, "InvalidSignatureException"),
         ({"off": timedelta(minutes=-20)}, "InvalidSignatureException"),
@@ -197,14 +197,14 @@ def test_wrong_secrets_are_counted_against_an_address(endpoint: Endpoint, number
         await state.engine.close()
 
     asyncio.run(run())
-    wrong = ["InvalidSignatureException"] * 3
+    wrong = ["UnrecognizedClientException"] * 3
     assert state_codes == wrong + ["ThrottlingException"] * (number - 3)
 
 
 def test_what_names_no_operation_is_unknown_to_whoever_signed_it(endpoint: Endpoint) -> None:
     assert code(endpoint("MakeCoffee", b"{}")) == "UnknownOperationException"
     wrong = endpoint("MakeCoffee", b"{}", secret="another")
-    assert code(wrong) == "InvalidSignatureException"
+    assert code(wrong) == "UnrecognizedClientException"
 
 
 def test_what_is_refused_names_its_policy(endpoint: Endpoint) -> None:
@@ -243,7 +243,7 @@ def test_a_large_body_is_held_to_the_same(endpoint: Endpoint, studio: Studio) ->
     answer = endpoint("DetectFaces", body)
     assert len(answer.json()["FaceDetails"]) == 1
     changed = endpoint("DetectFaces", body, sent=body.replace(b"xx", b"xy", 1))
-    assert code(changed) == "InvalidSignatureException"
+    assert code(changed) == "UnrecognizedClientException"
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,6 @@ class Fault(Exception):
 
 #: The first class that an error is of decides.
 _KINDS: tuple[tuple[type[errors.SaysoError], str], ...] = (
-    (errors.SignatureWrong, "InvalidSignatureException"),
     (errors.UnknownKey, "UnrecognizedClientException"),
     (errors.AccessDenied, "AccessDeniedException"),
     (errors.ConsentRequired, "AccessDeniedException"),

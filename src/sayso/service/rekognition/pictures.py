@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from sayso.core import PictureFile
 from sayso.errors import AccessDenied
 from sayso.service.rekognition.context import Context
 from sayso.service.rekognition.faults import Fault
-from sayso.service.s3 import ObjectUnavailable, read_object
+from sayso.service.s3 import ObjectUnavailable
 from sayso.vision.picture import PictureLimits
 
 _MIB = 1024 * 1024
@@ -51,10 +50,8 @@ async def picture_of(
         # Nothing is read for them. The core refuses them, too, and has it on record.
         return PictureFile(b"", STORED)
     try:
-        # In threads of its own: an endpoint that is slow must hold up nothing else.
-        stored = await asyncio.to_thread(
-            read_object,
-            context.state.settings.buckets,
+        stored = await context.state.fetches.read(
+            context.caller.key,
             place["Bucket"],
             place["Name"],
             place.get("Version"),

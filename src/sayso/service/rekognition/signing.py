@@ -87,8 +87,43 @@ class _Claims:
     presigned: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """All that a request says of its signature before its body is known.
+
+    ``key``, ``region`` and ``presigned`` are as in ``Signature``.
+    """
+
+    key: str
+    region: str
+    presigned: bool
+    _date: str = field(repr=False)
+    _claims: _Claims = field(repr=False)
+    _names: list[str] = field(repr=False)
+
+    def over(self, request: SignedRequest) -> Signature:
+        """Return the signature of the request, with its body; raises Fault for another's hash."""
+        body = _body_digest(request)
+        claims, scope = self._claims, "/".join((self._date, self.region, SERVICE, _TERMINATOR))
+        canonical = (_canonical(request, path, self._names, claims, body) for path in request.paths)
+        digests = [hashlib.sha256(each).hexdigest() for each in canonical]
+        texts = tuple(
+            "\n".join((ALGORITHM, claims.stamp, scope, digest)).encode() for digest in digests
+        )
+        given = claims.signature
+        return Signature(self.key, self.region, self.presigned, self._date, texts, given)
+
+
 def read_signature(request: SignedRequest, now: datetime, region: str | None = None) -> Signature:
     """Return the signature of a request, which is still to be verified with the key's secret.
+
+    Raises Fault as ``read_claim`` does, and for a body of another hash than the client says.
+    """
+    return read_claim(request, now, region).over(request)
+
+
+def read_claim(request: SignedRequest, now: datetime, region: str | None = None) -> Claim:
+    """Return what a request claims of its signature; its body plays no part yet.
 
     ``region`` is the only one that is taken, or None for any. Raises Fault for a request that has
     none, or one that is not whole, not for this service or not of this time.
@@ -101,12 +136,7 @@ def read_signature(request: SignedRequest, now: datetime, region: str | None = N
     if not _SIGNATURE.fullmatch(claims.signature):
         raise _incomplete("the signature must be 64 hexadecimal digits")
     names = _signed_names(claims.signed, request.headers)
-    body = _body_digest(request)
-    scope = "/".join((date, found_region, SERVICE, _TERMINATOR))
-    canonical = (_canonical(request, path, names, claims, body) for path in request.paths)
-    digests = [hashlib.sha256(each).hexdigest() for each in canonical]
-    texts = ("\n".join((ALGORITHM, claims.stamp, scope, digest)).encode() for digest in digests)
-    return Signature(key, found_region, claims.presigned, date, tuple(texts), claims.signature)
+    return Claim(key, found_region, claims.presigned, date, claims, names)
 
 
 def _claims(request: SignedRequest) -> _Claims:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -25,12 +26,7 @@ from sayso.service.rekognition.faults import Fault, fault_of
 from sayso.service.rekognition.model import operation_of
 from sayso.service.rekognition.registry import handlers
 from sayso.service.rekognition.serialising import serialise
-from sayso.service.rekognition.signing import (
-    Signature,
-    SignedRequest,
-    query_members,
-    read_signature,
-)
+from sayso.service.rekognition.signing import Claim, SignedRequest, query_members, read_claim
 from sayso.service.rekognition.validation import parse, validate
 from sayso.service.state import ServiceState
 
@@ -91,10 +87,19 @@ class RekognitionEndpoint:
             if operation.name in _HEAVY:
                 # Before the body is read: it says whose key it is, and may be refused for that.
                 self._state.engine.require_room(_claimed(request))
-        body = await _body(request, operation)
         # Raw: nothing says that it is text in UTF-8.
         query: bytes = request.scope.get("query_string", b"")
-        signature, app = await self._sign_in(request, query, body)
+        head = SignedRequest(
+            request.method,
+            signed_paths(request.scope.get("raw_path") or b"/"),
+            query,
+            request.headers.raw,
+            b"",
+        )
+        # Nothing of a body is read for somebody without a key.
+        claim = await self._claim(request, head)
+        body = await _body(request, operation)
+        app = await self._sign_in(request, claim, replace(head, body=body))
         if operation is None:
             raise Fault("UnknownOperationException", "X-Amz-Target names no operation of the API")
         key = app.caller.key
@@ -104,42 +109,44 @@ class RekognitionEndpoint:
             if refused is not None:
                 raise Fault("AccessDeniedException", refused.message)
             asked = await _in_thread_if_large(
-                len(body), _read, operation, body, query, signature.presigned
+                len(body), _read, operation, body, query, claim.presigned
             )
             settings = self._state.settings
             context = Context(
-                self._state, app, app.caller, signature.region, settings.account, request_id
+                self._state, app, app.caller, claim.region, settings.account, request_id
             )
             answer = await self._handlers[operation.name](context, asked)
             request.scope["sayso.faces"] = _faces(answer)
             return serialise(operation.output_shape, answer), context.headers
 
-    async def _sign_in(
-        self, request: Request, query: bytes, body: bytes
-    ) -> tuple[Signature, Sayso]:
-        signed = SignedRequest(
-            request.method,
-            signed_paths(request.scope.get("raw_path") or b"/"),
-            query,
-            request.headers.raw,
-            body,
-        )
+    async def _claim(self, request: Request, head: SignedRequest) -> Claim:
+        """Return what a request says of its signature, by a key that there is."""
         state = self._state
-        now = datetime.now(UTC)
-        signature = await _in_thread_if_large(
-            len(body), read_signature, signed, now, state.settings.region
-        )
-        peer = None if request.client is None else request.client.host
-        state.limits.check_peer(peer, signature.key)
+        claim = read_claim(head, datetime.now(UTC), state.settings.region)
+        state.limits.check_peer(_peer(request), claim.key)
+        try:
+            await state.engine.light(lambda: state.app.require_key(claim.key))
+        except UnknownKey:
+            state.limits.failed(_peer(request), claim.key)
+            raise
+        return claim
+
+    async def _sign_in(self, request: Request, claim: Claim, signed: SignedRequest) -> Sayso:
+        state = self._state
+        signature = await _in_thread_if_large(len(signed.body), claim.over, signed)
         app = state.app
         try:
             caller = await state.engine.light(
                 lambda: app.authenticate_signature(signature.key, signature.verifies)
             )
         except UnknownKey:
-            state.limits.failed(peer, signature.key)
+            state.limits.failed(_peer(request), signature.key)
             raise
-        return signature, app.acting_as(caller)
+        return app.acting_as(caller)
+
+
+def _peer(request: Request) -> str | None:
+    return None if request.client is None else request.client.host
 
 
 async def _body(request: Request, operation: OperationModel | None) -> bytes:
