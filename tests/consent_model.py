@@ -19,6 +19,7 @@ from sayso.callers import Caller
 from sayso.errors import (
     AccessDenied,
     CollectionExists,
+    CollectionNotEmpty,
     CollectionNotFound,
     ConsentNotFound,
     ConsentRequired,
@@ -467,9 +468,11 @@ class World:
         wanted, people = who.purpose or purpose, self._club(name).people.values()
         return sum(p.faces for p in people if wanted is None or wanted in p.live(self.now))
 
-    def delete_collection(self, who: Holder, name: str) -> int:
+    def delete_collection(self, who: Holder, name: str, *, erase_subjects: bool = False) -> int:
         self._admit(who, ["admin"], name)
         club = self._club(name)
+        if club.people and not erase_subjects:
+            raise CollectionNotEmpty(name, len(club.people))
         gone = sum(self._forget(name, each, "collection") for each in list(club.people))
         del self._clubs[name]
         return gone

@@ -103,7 +103,7 @@ def test_what_is_erased_leaves_the_memory_of_a_process_that_nobody_asks(tmp_path
             app.withdraw_consent("club", "zita")
             other.within_a_second("memory", 1)
             assert other.ask("search") == ["olga", None, None]
-            app.delete_collection("club")
+            app.delete_collection("club", erase_subjects=True)
             other.within_a_second("memory", 0)
 
 
@@ -194,7 +194,7 @@ def test_a_consent_that_is_renewed_keeps_the_faces(tmp_path: Path) -> None:
         (lambda app: app.withdraw_consent("club", "olga", PURPOSE), None),
         (lambda app: app.erase_subject("club", "olga"), None),
         (lambda app: app.purpose_met("club", PURPOSE), None),
-        (lambda app: app.delete_collection("club"), CollectionNotFound),
+        (lambda app: app.delete_collection("club", erase_subjects=True), CollectionNotFound),
     ],
 )
 def test_whoever_withdraws_during_a_search_is_not_in_its_answer(

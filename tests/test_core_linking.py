@@ -280,7 +280,7 @@ def test_what_another_process_does_to_users_is_seen_at_once(desk: Desk) -> None:
         desk.app.erase_subject("club", "ada-1")
         assert other.user("club", "ada").faces == 1
         assert desk.found(0, app=other) == ["ada"]
-        desk.app.delete_collection("club")
+        desk.app.delete_collection("club", erase_subjects=True)
         desk.app.create_collection("club")
         assert desk.found(0, app=other) == []
 
@@ -355,7 +355,7 @@ def test_no_fused_template_is_left_in_a_process_that_nobody_asks(desk: Desk, how
     if how == "unlinked":
         desk.app.disassociate_faces("club", "both", [desk.app.faces("club", "two")[0].id])
     elif how == "deleted":
-        desk.app.delete_collection("club")
+        desk.app.delete_collection("club", erase_subjects=True)
     elif how != "closed":
         _end(desk, how)
     if how == "closed":

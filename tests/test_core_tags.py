@@ -90,7 +90,7 @@ def test_tags_are_of_one_collection_and_go_with_it(desk: Desk) -> None:
     desk.app.tag_collection("club", {"a": "2"})
     desk.app.untag_collection("team", ["a"])
     assert desk.app.collection_tags("club") == {"a": "2"}
-    desk.app.delete_collection("club")
+    desk.app.delete_collection("club", erase_subjects=True)
     desk.app.create_collection("club")
     assert desk.app.collection_tags("club") == {}
 

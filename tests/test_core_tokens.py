@@ -76,7 +76,7 @@ def test_whatever_takes_faces_takes_the_answers_too(desk: Desk, how: str) -> Non
     elif how == "faces":
         desk.app.delete_faces("club", [face])
     else:
-        desk.app.delete_collection("club")
+        desk.app.delete_collection("club", erase_subjects=True)
     assert desk.app.recall("op", "token", b"r") is None
 
 

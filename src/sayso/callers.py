@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from sayso.errors import AccessDenied, ConsentRequired, InvalidName
-from sayso.gallery.names import check_collection, check_purpose, is_text
+from sayso.gallery.names import check_purpose, is_text, known_collection
 from sayso.gallery.types import AccessKey
 
 #: What a caller may be allowed to do.
@@ -153,7 +153,7 @@ def permit(
     """
     wanted = tuple(any_of)
     if collection is not None:
-        check_collection(collection)
+        known_collection(collection)
     if not caller.actions.intersection(wanted):
         raise AccessDenied(
             f"{caller.actor} may not do this: it takes the right to {' or '.join(wanted)}, and "

@@ -34,6 +34,7 @@
         ├── InvalidName           of a collection, subject or purpose
         ├── CollectionExists
         ├── CollectionNotFound
+        ├── CollectionNotEmpty    it has subjects, and nobody said that they are to be erased
         ├── SubjectNotFound
         ├── ConsentNotFound
         ├── FaceNotFound
@@ -158,6 +159,14 @@ class CollectionNotFound(GalleryError):
     """There is no collection of that name."""
 
 
+class CollectionNotEmpty(GalleryError):
+    """A collection has ``subjects``, a number, and nobody said that they are to be erased."""
+
+    def __init__(self, message: str, subjects: int = 0) -> None:
+        super().__init__(message)
+        self.subjects = subjects
+
+
 class SubjectNotFound(GalleryError):
     """There is no subject of that name in the collection."""
 
@@ -252,6 +261,7 @@ __all__ = [
     "AuditError",
     "BackupError",
     "CollectionExists",
+    "CollectionNotEmpty",
     "CollectionNotFound",
     "ConsentNotFound",
     "ConsentRequired",

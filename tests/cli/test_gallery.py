@@ -231,6 +231,20 @@ def test_evidence_that_is_not_text_is_wrong_usage(
         assert "is not valid UTF-8" in outcome.err
 
 
+def test_a_collection_with_people_is_not_deleted_by_a_script_that_does_not_say_so(
+    club: Cli,
+) -> None:
+    done = club("collections", "delete", "club")
+    assert done.status == 1
+    assert "has 1 subject, who would be erased" in done.err
+    assert "--yes" in done.err
+    assert club("subjects", "show", "club", "ada").status == 0
+    assert club("collections", "delete", "club", "--yes", "--json").document == {
+        "collection": "club",
+        "erased_subjects": 1,
+    }
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [

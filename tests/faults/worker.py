@@ -124,7 +124,7 @@ class Worker:
         return [each.id for each in self._app.purpose_met(collection, purpose)]
 
     def delete(self, collection: str) -> int:
-        return self._app.delete_collection(collection)
+        return self._app.delete_collection(collection, erase_subjects=True)
 
     def key(self, actor: str) -> tuple[str, str]:
         made = self._app.create_key(actor, purpose="door", actions=["search"])

@@ -78,7 +78,7 @@ def test_deleting_a_collection_erases_its_subjects(app: Sayso) -> None:
     probes = enrol(app, names)
     enrol(app, ["ada"], collection="other", seed=1)
     assert named(app, probes) == names
-    assert app.delete_collection("club") == 100
+    assert app.delete_collection("club", erase_subjects=True) == 100
     with pytest.raises(CollectionNotFound):
         named(app, probes)
     assert len(app.tombstones("club")) == 100

@@ -164,7 +164,7 @@ def test_searches_go_on_while_others_write(app: Sayso) -> None:
     app.create_collection("other")
     enrol(app, ["cy"], collection="other", seed=500)
     named(app, templates(1, 500), collection="other")
-    app.delete_collection("other")
+    app.delete_collection("other", erase_subjects=True)
     stop.set()
     for thread in threads:
         thread.join()

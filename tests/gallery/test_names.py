@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.errors import InvalidName
-from sayso.gallery.names import check_collection, check_purpose, check_purposes, check_subject
+from sayso.gallery.names import (
+    check_collection,
+    check_purpose,
+    check_purposes,
+    check_subject,
+    known_collection,
+    known_subject,
+)
 
 
 @pytest.mark.parametrize("name", ["a", "A-1_b.c", "x" * 255])
@@ -22,10 +29,20 @@ def test_only_subjects_may_have_colons() -> None:
 
 @pytest.mark.parametrize("name", ["", "x" * 256, "a b", "a\n", "é", "../up", "a/b", "\0"])
 def test_other_names_are_refused_with_what_was_given(name: str) -> None:
-    for check in (check_collection, check_subject):
+    for check in (check_collection, check_subject, known_collection, known_subject):
         with pytest.raises(InvalidName, match=r"is no name for a .*letters a-z and A-Z") as caught:
             check(name)
         assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("name", [".", "..", "...", "." * 255])
+def test_a_name_of_only_dots_may_be_there_and_is_not_given(name: str) -> None:
+    assert (known_collection(name), known_subject(name)) == (name, name)
+    for check in (check_collection, check_subject):
+        with pytest.raises(InvalidName, match="and not only dots"):
+            check(name)
+    for other in (f"{name}a"[-255:], f"a{name}"[:255], f"{name}-"[-255:]):
+        assert check_collection(other) == check_subject(other) == other
 
 
 @given(st.text(max_size=80))

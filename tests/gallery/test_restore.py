@@ -441,7 +441,7 @@ def test_what_ended_and_is_not_settled_yet_counts(app: Sayso, data: Path, backup
 
 def test_a_deleted_collection_comes_back_empty(app: Sayso, data: Path, backup: Path) -> None:
     app.backup(backup)
-    app.delete_collection("club")
+    app.delete_collection("club", erase_subjects=True)
     assert restore(data, backup).erased == 3
     assert app.collection("club").subjects == 0
     assert {stone.reason for stone in app.tombstones("club")} == {"collection"}

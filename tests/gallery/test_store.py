@@ -183,7 +183,7 @@ def test_a_damaged_database_gives_errors_of_ours_only(tmp_path: Path) -> None:
                 app.subjects("club")
                 app.consents("club", "s1")
                 app.erase_subject("club", "s2")
-                app.delete_collection("club")
+                app.delete_collection("club", erase_subjects=True)
         except SaysoError:
             refused += 1
         shutil.rmtree(folder)

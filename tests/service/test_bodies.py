@@ -112,6 +112,31 @@ def test_bodies_without_end_hold_up_nobody_else(
             assert time.monotonic() - began < 30
 
 
+def test_who_has_no_secret_is_not_told_which_keys_there_are(
+    served: tuple[ServerProcess, Key, Key],
+) -> None:
+    server, key, _ = served
+
+    def bearer(id_: str) -> tuple[object, ...]:
+        headers = {"Authorization": f"Bearer {id_}.wrong"}
+        return told(httpx.get(server.url + "/v1/collections", headers=headers, timeout=60))
+
+    def wire(id_: str) -> tuple[object, ...]:
+        sent = signed(b"{}", key=id_, secret="wrong", at=datetime.now(UTC), url=server.url + "/")
+        headers = list(sent.headers)
+        return told(httpx.post(server.url + "/", content=b"{}", headers=headers, timeout=60))
+
+    def told(answer: httpx.Response) -> tuple[object, ...]:
+        of_its_own = {"request_id", "x-request-id", "x-amzn-requestid", "date"}
+        headers = {n: v for n, v in answer.headers.items() if n not in of_its_own}
+        body = {n: v for n, v in answer.json().items() if n not in of_its_own}
+        assert answer.status_code in (400, 401)
+        return answer.status_code, headers, body
+
+    for ask in (bearer, wire):
+        assert ask(key[0]) == ask("SAYS" + "A" * 16)
+
+
 def _send(connection: socket.socket, data: bytes) -> None:
     """Send as much as is taken within a moment."""
     ends = time.monotonic() + 0.2

@@ -119,14 +119,17 @@ def show(name: str, as_json: bool) -> None:
 @yes_option
 @json_option
 def delete(name: str, yes: bool, as_json: bool) -> None:
-    """Delete a collection and erase everybody in it. This cannot be undone."""
+    """Delete a collection and erase everybody in it. This cannot be undone.
+
+    Where it has people and there is no terminal to ask on, it takes --yes.
+    """
     with gallery() as app:
         found = app.collection(name)
         enrolled = count(found.subjects, "subject")
-        ask(
+        said = ask(
             f"Delete collection {shown(name)} and erase its {enrolled}?", yes, "nothing was deleted"
         )
-        erased = app.delete_collection(name)
+        erased = app.delete_collection(name, erase_subjects=said)
     if as_json:
         print_json({"collection": name, "erased_subjects": erased})
     else:

@@ -181,12 +181,14 @@ def local(moment: datetime | None) -> str:
     return "" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def ask(question: str, yes: bool, otherwise: str) -> None:
+def ask(question: str, yes: bool, otherwise: str) -> bool:
     """Ask before what cannot be undone; only where somebody is there to answer.
 
-    Raises Declined, saying what is so ``otherwise``, when the answer is no.
+    Returns whether anybody said yes. Raises Declined, saying what is so ``otherwise``, when the
+    answer is no.
     """
     if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return
+        return yes
     if not click.confirm(question, err=True):
         raise Declined(otherwise)
+    return True

@@ -19,6 +19,7 @@ from sayso.audit.events import (
 from sayso.callers import ACTIONS
 from sayso.core.base import Act, Base
 from sayso.core.resources import erasures
+from sayso.errors import CollectionNotEmpty
 from sayso.gallery import collections, coverage, erasure, purposes
 from sayso.gallery import tags as tagging
 from sayso.gallery.purposes import LONGEST_IDLE_DAYS
@@ -117,13 +118,18 @@ class Galleries(Base):
             act.record(CollectionsRead(collections=1))
             return self._counted(act, collections.describe(act.connection, name))
 
-    def delete_collection(self, name: str) -> int:
-        """Erase every subject of a collection, and it; return how many subjects there were.
+    def delete_collection(self, name: str, *, erase_subjects: bool = False) -> int:
+        """Delete a collection, and erase every subject of it; return how many there were.
 
-        Raises CollectionNotFound.
+        Where there are any, ``erase_subjects`` must say that they are to be erased: a slip of the
+        pen, or a path that was shortened on the way, must not. Raises CollectionNotFound or
+        CollectionNotEmpty.
         """
         with self._act(self._admit("admin", collection=name)) as act:
             pinned = collections.find(act.connection, name)
+            there = collections.describe(act.connection, name).subjects
+            if there and not erase_subjects:
+                raise _not_empty(name, there)
             erased = erasure.delete_collection(act.change, pinned)
             act.record(*erasures(erased), CollectionDeleted(collection=name, subjects=len(erased)))
         return len(erased)
@@ -191,6 +197,16 @@ class Galleries(Base):
         pinned = collections.find(act.connection, collection.name)
         counts = coverage.counts(act.connection, pinned.key, caller.purpose or "", act.change.now)
         return replace(collection, subjects=counts[0], faces=counts[1])
+
+
+def _not_empty(name: str, subjects: int) -> CollectionNotEmpty:
+    people = "1 subject, who" if subjects == 1 else f"{subjects:,} subjects, who"
+    return CollectionNotEmpty(
+        f"collection {name!r} has {people} would be erased with it, for good: if that is meant, "
+        f"say so (sayso collections delete --yes; in the REST API confirm={name}; in Python "
+        "erase_subjects=True)",
+        subjects,
+    )
 
 
 def _set_rule(act: Act, name: str, rule: FalseMatchRule) -> None:

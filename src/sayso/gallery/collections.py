@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, func, insert, select, update
 from sayso.errors import CollectionExists, CollectionNotFound, ModelConflict
 from sayso.evidence.rule import FalseMatchRule
 from sayso.gallery import schema
-from sayso.gallery.names import check_collection
+from sayso.gallery.names import check_collection, known_collection
 from sayso.gallery.store import Change
 from sayso.gallery.times import moment
 from sayso.gallery.types import Collection
@@ -52,7 +52,7 @@ def create(change: Change, name: str) -> None:
 
 def find(connection: Connection, name: str) -> Pinned:
     """Return the collection of that name; raises InvalidName or CollectionNotFound."""
-    check_collection(name)
+    known_collection(name)
     row = connection.execute(select(*_PINNED).where(_TABLE.c.name == name)).first()
     if row is None:
         raise _not_found(name)
@@ -75,7 +75,7 @@ def set_rule(change: Change, collection: Pinned, rule: FalseMatchRule) -> None:
 
 def describe(connection: Connection, name: str) -> Collection:
     """Return a collection with its counts; raises InvalidName or CollectionNotFound."""
-    check_collection(name)
+    known_collection(name)
     row = connection.execute(_described().where(_TABLE.c.name == name)).first()
     if row is None:
         raise _not_found(name)

@@ -2,6 +2,10 @@
 
 They are Amazon Rekognition's own patterns, so that every name that is good here is good there:
 ``CollectionId``, and ``ExternalImageId`` for subjects. Purposes are ours.
+
+Names of nothing but dots are not given, though they fit those patterns: in a path, ``.`` and ``..``
+are steps, and a client or proxy that takes them makes of a subject's path its collection's. There
+may be some from before that was so; they can be asked for, withdrawn and erased.
 """
 
 from __future__ import annotations
@@ -16,18 +20,28 @@ _SHOWN = 60
 _COLLECTION = re.compile(r"[a-zA-Z0-9_.\-]{1,255}")
 _SUBJECT = re.compile(r"[a-zA-Z0-9_.\-:]{1,255}")
 _PURPOSE = re.compile(r"[a-z0-9-]{1,64}")
+_OF_COLLECTIONS = "1 to 255 of the letters a-z and A-Z, digits and _ . -, and not only dots"
+_OF_SUBJECTS = "1 to 255 of the letters a-z and A-Z, digits and _ . - :, and not only dots"
 
 
 def check_collection(name: str) -> str:
-    """Return the name of a collection, or raise InvalidName."""
-    rule = "1 to 255 of the letters a-z and A-Z, digits and _ . -"
-    return _check("collection", _COLLECTION, rule, name)
+    """Return a name that a collection may be given, or raise InvalidName."""
+    return _check("collection", _COLLECTION, _OF_COLLECTIONS, name, given=True)
 
 
 def check_subject(name: str) -> str:
-    """Return the name of a subject, or raise InvalidName."""
-    rule = "1 to 255 of the letters a-z and A-Z, digits and _ . - :"
-    return _check("subject", _SUBJECT, rule, name)
+    """Return a name that a subject may be given, or raise InvalidName."""
+    return _check("subject", _SUBJECT, _OF_SUBJECTS, name, given=True)
+
+
+def known_collection(name: str) -> str:
+    """Return a name that a collection may have from before, or raise InvalidName."""
+    return _check("collection", _COLLECTION, _OF_COLLECTIONS, name)
+
+
+def known_subject(name: str) -> str:
+    """Return a name that a subject may have from before, or raise InvalidName."""
+    return _check("subject", _SUBJECT, _OF_SUBJECTS, name)
 
 
 def check_purpose(name: str) -> str:
@@ -54,11 +68,17 @@ def is_text(value: str) -> bool:
     return True
 
 
-def _check(kind: str, pattern: re.Pattern[str], rule: str, name: object) -> str:
+def _check(
+    kind: str, pattern: re.Pattern[str], rule: str, name: object, *, given: bool = False
+) -> str:
     # fullmatch, because $ would let a trailing line feed pass.
-    if not isinstance(name, str) or not pattern.fullmatch(name):
+    if not isinstance(name, str) or not pattern.fullmatch(name) or (given and _is_step(name)):
         raise InvalidName(f"{_shown(name)} is no name for a {kind}: use {rule}")
     return name
+
+
+def _is_step(name: str) -> bool:
+    return not name.strip(".")
 
 
 def _shown(name: object) -> str:

@@ -16,7 +16,7 @@ from sayso.errors import SubjectNotFound
 from sayso.gallery import coverage, schema
 from sayso.gallery.batches import IN_LIST, ROWS, batches
 from sayso.gallery.collections import Pinned
-from sayso.gallery.names import check_subject
+from sayso.gallery.names import check_subject, known_subject
 from sayso.gallery.sealing import name_digest, open_name, seal_name
 from sayso.gallery.store import Change, FindKeys
 from sayso.gallery.times import moment
@@ -40,7 +40,7 @@ class Known:
 
 def find(connection: Connection, keyring: Keyring, collection: Pinned, name: str) -> Known:
     """Return the subject of that name; raises InvalidName or SubjectNotFound."""
-    check_subject(name)
+    known_subject(name)
     found = _known(connection, keyring, collection, [name])
     if name not in found:
         raise not_found(collection, name)

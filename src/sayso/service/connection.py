@@ -18,7 +18,8 @@ MOST_HEAD: Final = 64 * 1024
 _FRAMING: Final = 8
 #: Requests that may wait on a connection for the answers to those before them.
 _MOST_WAITING: Final = 16
-#: What a connection beyond the limits may ask for, and how long it may take to ask, in seconds.
+#: How the paths end that a connection beyond the limits may ask for (a proxy may have put the
+#: service below a path), and how long it may take to ask, in seconds.
 HEALTH: Final = (b"/healthz", b"/readyz", b"/metrics")
 SPARE_PATIENCE: Final = 2.0
 _TOO_LARGE = (

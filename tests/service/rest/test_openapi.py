@@ -23,6 +23,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from sayso.analyzer import Analyzer
 from sayso.core import Sayso
+from sayso.results import Consent
 from tests.gallery.clock import Clock
 from tests.service.rest.checking import DESCRIPTION
 from tests.service.rest.conftest import Api, make_key, serve
@@ -211,6 +212,49 @@ def test_a_generated_client_enrols_and_recognises(client: ModuleType, tmp_path: 
             assert [each.subject for each in found.faces] == ["ada", None]
             listed = api_of("faces", "list_faces").sync("club", client=caller)
             assert listed.items[0].face_id == done.pictures[0].face_id
+
+
+def test_a_generated_client_deletes_nothing_else(client: ModuleType, tmp_path: Path) -> None:
+    """Whatever is given as a name: what has people in it stays."""
+
+    def api_of(tag: str, name: str) -> Any:
+        return importlib.import_module(f"sayso_made.api.{tag}.{name}")
+
+    reader = cast("Analyzer", Reader())
+    with Sayso(tmp_path / "data", analyzer=reader, clock=Clock()) as app, listening(app) as address:
+        app.create_collection("club")
+        app.add_consent("club", "ada", Consent(["photos"], "form 17"))
+        made = make_key(app)
+        key = f"{made.key.id}.{made.secret}"
+        names = [
+            ".",
+            "..",
+            "%2e%2e",
+            "%2F",
+            "../..",
+            "",
+            "\0",
+            "..;",
+            "\\",
+            "x" * 999,
+            "~..",
+            "\uff0e\uff0e",
+        ]
+        with client.AuthenticatedClient(base_url=address, token=key) as caller:
+            for name in names:
+                for tag, operation in (
+                    ("subjects", "erase_subject"),
+                    ("users", "delete_user"),
+                    ("faces", "delete_face"),
+                    ("purposes", "meet_purpose"),
+                ):
+                    call = api_of(tag, operation).sync_detailed
+                    assert 300 <= call("club", name, client=caller).status_code < 500, name
+                delete = api_of("collections", "delete_collection").sync_detailed
+                assert 300 <= delete(name, client=caller, confirm=name).status_code < 500, name
+            assert [each.name for each in app.subjects("club")] == ["ada"]
+            assert delete("club", client=caller).parsed.additional_properties["subjects"] == 1
+            assert delete("club", client=caller, confirm="club").parsed.erased_subjects == 1
 
 
 def io(data: bytes) -> Any:

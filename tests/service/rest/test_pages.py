@@ -84,7 +84,7 @@ def test_keys_are_paged_too(crowd: Api) -> None:
 def test_a_list_goes_on_where_an_item_was_deleted(crowd: Api) -> None:
     first = crowd.get("/collections", params={"limit": 2})
     assert [each["collection"] for each in first["items"]] == ["C", "a"]
-    crowd.app.delete_collection("a")
+    crowd.app.delete_collection("a", erase_subjects=True)
     crowd.app.create_collection("aa")
     rest = crowd.get("/collections", params={"cursor": first["next_cursor"]})
     assert [each["collection"] for each in rest["items"]] == ["aa", "b", "club", "old"]

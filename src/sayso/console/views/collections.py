@@ -178,7 +178,7 @@ async def _delete(visit: Visit) -> Response:
     name = visit.asked("collection")
     if visit.given("typed") != name:
         raise FormRefused(words.say("collections.delete.not_typed", name=name))
-    erased = await visit.light(lambda: visit.app.delete_collection(name))
+    erased = await visit.light(lambda: visit.app.delete_collection(name, erase_subjects=True))
     said = words.say("collections.delete.done", name=name)
     return visit.go("collections", note=f"{said} {words.say('collections.erased', count=erased)}")
 

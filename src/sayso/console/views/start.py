@@ -99,7 +99,7 @@ def _removed(visit: Visit) -> bool:
     """Erase the person of the sample, and its collection; tell whether that stays, for others."""
     sample = _so_far(visit)
     if not sample.others:
-        visit.app.delete_collection(COLLECTION)
+        visit.app.delete_collection(COLLECTION, erase_subjects=True)
         return False
     if not sample.there:
         raise GalleryError(say("start.taken", name=COLLECTION))

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path, Query
+from pydantic import AfterValidator
 
 from sayso.core import DEFAULT_SIMILARITY
 from sayso.core.searching import DEFAULT_TOP
 from sayso.service.rest import values
 from sayso.vision.types import Mode
 
-CollectionPath = Annotated[
-    str,
-    Path(
-        pattern=values.COLLECTION,
+
+def _named(segment: str) -> str:
+    """Return the name that a segment of a path stands for."""
+    return segment.removeprefix("~")
+
+
+def _name_of(what: str, pattern: str) -> Any:
+    return Path(
+        pattern=pattern,
         min_length=1,
-        max_length=255,
-        description="The name of a collection.",
-    ),
+        max_length=256,
+        description=f"The name of a {what}. One of only dots, which is not given any more, is "
+        "written with a ~ before it.",
+    )
+
+
+CollectionPath = Annotated[
+    str, _name_of("collection", values.COLLECTION_IN_PATH), AfterValidator(_named)
 ]
-SubjectPath = Annotated[
-    str,
-    Path(
-        pattern=values.SUBJECT, min_length=1, max_length=255, description="The name of a subject."
-    ),
-]
-UserPath = Annotated[
-    str,
-    Path(pattern=values.SUBJECT, min_length=1, max_length=255, description="The name of a user."),
-]
+SubjectPath = Annotated[str, _name_of("subject", values.SUBJECT_IN_PATH), AfterValidator(_named)]
+UserPath = Annotated[str, _name_of("user", values.SUBJECT_IN_PATH), AfterValidator(_named)]
 FacePath = Annotated[str, Path(pattern=values.UUID, description="The id of an enrolled face.")]
 PurposePath = Annotated[
     str,

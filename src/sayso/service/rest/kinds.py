@@ -217,6 +217,13 @@ COLLECTION_EXISTS = _kind(
     "There is a collection of that name",
     "Take another name, or the collection that is there.",
 )
+COLLECTION_NOT_EMPTY = _kind(
+    "collection-not-empty",
+    409,
+    "The collection has people, who would be erased",
+    "Nobody is erased by the way. If it is meant, send the collection's name once more, as the "
+    "query parameter confirm. The member subjects tells how many people would be erased.",
+)
 USER_EXISTS = _kind(
     "user-exists", 409, "There is a user of that name", "Take the user that is there."
 )
@@ -334,6 +341,7 @@ _BY_ERROR: Final[dict[type[SaysoError], Kind]] = {
     errors.InvalidName: INVALID_NAME,
     errors.CollectionExists: COLLECTION_EXISTS,
     errors.CollectionNotFound: COLLECTION_NOT_FOUND,
+    errors.CollectionNotEmpty: COLLECTION_NOT_EMPTY,
     errors.SubjectNotFound: SUBJECT_NOT_FOUND,
     errors.ConsentNotFound: CONSENT_NOT_FOUND,
     errors.FaceNotFound: FACE_NOT_FOUND,

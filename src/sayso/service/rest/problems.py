@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from sayso.errors import SaysoError
+from sayso.errors import CollectionNotEmpty, SaysoError
 from sayso.service.engine import Overloaded
 from sayso.service.rest import kinds
 from sayso.service.rest.kinds import Kind
@@ -142,7 +142,8 @@ async def on_error_of_core(request: Request, error: Exception) -> Response:
             "key": request.scope.get("sayso.key"),
         }
         _log.error("%s", kind.name, exc_info=error, extra={"fields": fields})
-    return respond(kind, str(error), request.scope, headers=headers)
+    more = {"subjects": error.subjects} if isinstance(error, CollectionNotEmpty) else {}
+    return respond(kind, str(error), request.scope, headers=headers, **more)
 
 
 async def on_refused(request: Request, error: Exception) -> Response:

@@ -23,8 +23,14 @@ _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=
 MOST_LISTED: Final = 100
 
 # The rules of the core, told in the API's description too; the core enforces them.
-COLLECTION: Final = r"^[a-zA-Z0-9_.\-]+$"
-SUBJECT: Final = r"^[a-zA-Z0-9_.\-:]+$"
+COLLECTION: Final = r"^\.*[a-zA-Z0-9_\-][a-zA-Z0-9_.\-]*$"
+SUBJECT: Final = r"^\.*[a-zA-Z0-9_\-:][a-zA-Z0-9_.\-:]*$"
+#: Of those that are there, which may be of only dots. In a path such a name has a ~ before it: no
+#: client or proxy takes that for a step.
+KNOWN_COLLECTION: Final = r"^[a-zA-Z0-9_.\-]+$"
+KNOWN_SUBJECT: Final = r"^[a-zA-Z0-9_.\-:]+$"
+COLLECTION_IN_PATH: Final = r"^(~\.+|\.*[a-zA-Z0-9_\-][a-zA-Z0-9_.\-]*)$"
+SUBJECT_IN_PATH: Final = r"^(~\.+|\.*[a-zA-Z0-9_\-:][a-zA-Z0-9_.\-:]*)$"
 PURPOSE: Final = r"^[a-z0-9\-]+$"
 UUID: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _NO_NUL: Final = r"^[^\x00]*$"

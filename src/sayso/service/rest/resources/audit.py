@@ -128,7 +128,7 @@ async def list_entries(
     call: Asking,
     paging: Paged,
     collection: Annotated[
-        str | None, _name(values.COLLECTION, 255, "Only those of this collection.")
+        str | None, _name(values.KNOWN_COLLECTION, 255, "Only those of this collection.")
     ] = None,
     actor: Annotated[
         str | None, Query(min_length=1, max_length=255, description="Only what this actor did.")
@@ -139,7 +139,7 @@ async def list_entries(
     subject: Annotated[
         str | None,
         _name(
-            values.SUBJECT,
+            values.KNOWN_SUBJECT,
             255,
             "Only those about this subject of the collection: a name, or the id of somebody who "
             "was erased.",

@@ -19,6 +19,7 @@ from sayso.service.rest.calls import Changing, IfMatch, Reading
 from sayso.service.rest.conditions import require_match
 from sayso.service.rest.operations import Resource
 from sayso.service.rest.pages import Page, Paged
+from sayso.service.rest.problems import invalid
 from sayso.service.rest.replays import Done
 from sayso.service.rest.values import Answer, Asked, CollectionName, in_order
 
@@ -38,6 +39,14 @@ TagKeys = Annotated[
 ]
 
 
+Confirmation = Annotated[
+    str | None,
+    Query(
+        max_length=255,
+        description="The name of the collection once more, to say that everybody in it is to be "
+        "erased.",
+    ),
+]
 _RULE = FalseMatchRule()
 _MOST_EXPECTED = (
     "Strangers that may be expected among the matches of a search, at most; it raises the caller's "
@@ -171,16 +180,29 @@ async def get_collection(call: Reading, collection: CollectionPath) -> Response:
 
 
 @resource.operation(
-    "DELETE", "/collections/{collection}", "Delete a collection", answer=DeletedCollection
+    "DELETE",
+    "/collections/{collection}",
+    "Delete a collection",
+    answer=DeletedCollection,
+    problems=(kinds.COLLECTION_NOT_EMPTY,),
 )
 async def delete_collection(
-    call: Changing, collection: CollectionPath, if_match: IfMatch = None
+    call: Changing,
+    collection: CollectionPath,
+    confirm: Confirmation = None,
+    if_match: IfMatch = None,
 ) -> Response:
-    """Delete a collection and erase everybody in it. It takes the right to `admin`."""
+    """Delete a collection and erase everybody in it. It takes the right to `admin`.
+
+    Where there is anybody in it, its name must be sent once more, as `confirm`: a path can be
+    shortened on the way to that of a collection, and a query is not.
+    """
+    if confirm not in (None, collection):
+        raise invalid("query", "/confirm", "it must be the name of the collection in the path")
 
     def work() -> Done:
         require_match(if_match, lambda: Collection.of(call.app.collection(collection)))
-        erased = call.app.delete_collection(collection)
+        erased = call.app.delete_collection(collection, erase_subjects=confirm is not None)
         return Done(DeletedCollection(collection=collection, erased_subjects=erased))
 
     return await call.change(work, collection=collection)

@@ -203,7 +203,7 @@ async def list_faces(
     user: Annotated[
         str | None,
         Query(
-            pattern=values.SUBJECT,
+            pattern=values.KNOWN_SUBJECT,
             min_length=1,
             max_length=255,
             description="Only those that are associated with this user.",
