@@ -80,7 +80,7 @@ def test_aws_clients_sign_the_path(proxied: ServerProcess) -> None:
     assert "placed" in rekognition.list_collections()["CollectionIds"]
     rekognition.delete_collection(CollectionId="placed")
     key, secret = proxied.key()
-    with pytest.raises(ClientError, match="ignature"):
+    with pytest.raises(ClientError, match="what it signed was changed"):
         proxied.rekognition((key, secret[::-1])).list_collections()
 
 
@@ -96,7 +96,7 @@ def test_another_path_than_was_signed_is_refused(server: ServerProcess) -> None:
         request.url = request.url.replace(PREFIX, f"{PREFIX}/")  # type: ignore[attr-defined]
 
     rekognition.meta.events.register("before-send.rekognition", elsewhere)
-    with pytest.raises(ClientError, match="ignature"):
+    with pytest.raises(ClientError, match="what it signed was changed"):
         rekognition.list_collections()
 
 
