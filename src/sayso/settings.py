@@ -234,20 +234,26 @@ class ServiceSettings(BaseSettings):
     workers: int = Field(
         default=2, ge=1, le=256, description="Requests with pictures or searches that run at once."
     )
-    queue: int = Field(
-        default=6,
+    patience: float = Field(
+        default=55,
         ge=0,
-        le=10_000,
-        description="Such requests that may wait for their turn; more are told to slow down.",
+        le=3600,
+        description="Seconds that such a request may wait for its turn; where it would be more, it "
+        "is told to slow down. Less than clients wait: 60 seconds are usual.",
+    )
+    interactive_keys: Annotated[frozenset[str], NoDecode] = Field(
+        default=frozenset(),
+        description="Ids of access keys that people wait for, with commas between: under overload "
+        "their requests are refused at once rather than answered late.",
     )
     key_rate: float = Field(
-        default=50,
+        default=128,
         gt=0,
         le=1_000_000,
         description="Requests of one access key in a second; for a moment, twice as many.",
     )
     key_concurrency: int = Field(
-        default=32, ge=1, le=10_000, description="Requests of one access key at the same time."
+        default=256, ge=1, le=10_000, description="Requests of one access key at the same time."
     )
     failed_sign_ins: int = Field(
         default=30,
@@ -259,9 +265,10 @@ class ServiceSettings(BaseSettings):
         default=32 * _MIB, ge=1024, description="Largest body of a request, in bytes."
     )
     body_memory: int = Field(
-        default=256 * _MIB,
+        default=1024 * _MIB,
         ge=1024,
-        description="Bodies of all requests together that are held at once, in bytes.",
+        description="Bodies of all requests together that are held at once, in bytes; those that "
+        "wait for their turn are among them.",
     )
     body_timeout: float = Field(
         default=30, gt=0, le=3600, description="Seconds in which a body must have come."
@@ -350,6 +357,13 @@ class ServiceSettings(BaseSettings):
         except ValueError:
             # What is wrong with it would quote it, and there are secrets in it.
             raise ValueError("it is no JSON object") from None
+
+    @field_validator("interactive_keys", mode="before")
+    @classmethod
+    def _from_list(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return frozenset(each.strip() for each in value.split(",") if each.strip())
 
     @model_validator(mode="after")
     def _attests_for_a_purpose(self) -> Self:

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sayso.gallery.search import BLOCK, ExactSearch, _OpenVINO
+from sayso.vision.effort import Effort, bounded
+from sayso.vision.errors import WorkAbandoned
 
 Float32 = NDArray[np.float32]
 WAYS: list[tuple[Literal["openvino", "numpy"], Literal["f32", "bf16"]]] = [
@@ -289,3 +291,13 @@ def test_searches_and_changes_from_several_threads() -> None:
         thread.join()
     assert not errors
     assert len(search) == len(gallery) + 6 * 8 * 3
+
+
+def test_a_search_for_many_faces_stops_when_nobody_waits_for_it() -> None:
+    search = ExactSearch(4)
+    search.add(np.eye(4, dtype=np.float32))
+    with bounded(Effort()) as work:
+        work.abandon()
+        with pytest.raises(WorkAbandoned):
+            search.search(np.eye(4, dtype=np.float32), 1)
+    assert search.search(np.eye(4, dtype=np.float32), 1)[1].ravel().tolist() == [0, 1, 2, 3]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -10,8 +11,8 @@ from sayso.service.metrics import Metrics
 from sayso.settings import ServiceSettings
 
 
-def metrics_of(*, templates: int = 0) -> tuple[Metrics, Engine, KeyLimits]:
-    engine, limits = Engine(1, 0), KeyLimits.of(ServiceSettings())
+def metrics_of(*, templates: int = 0, patience: float = 0) -> tuple[Metrics, Engine, KeyLimits]:
+    engine, limits = Engine(1, patience), KeyLimits.of(ServiceSettings())
     return Metrics(engine, limits, lambda: templates), engine, limits
 
 
@@ -67,9 +68,37 @@ def test_lines_throttles_and_the_index_are_looked_at_when_asked() -> None:
     assert found["sayso_index_templates", ()] == 42
     assert found["sayso_throttled_total", ()] == 5
     assert found["sayso_work_running", ("heavy",)] == 0
-    assert found["sayso_work_waiting", ("heavy",)] == 0
-    assert found["sayso_work_refused_total", ("light",)] == 0
+    assert found["sayso_work_waiting", ("heavy", "batch")] == 0
+    assert found["sayso_work_waiting", ("heavy", "interactive")] == 0
+    assert found["sayso_work_refused_total", ("full", "light")] == 0
+    assert found["sayso_work_abandoned_total", ("heavy",)] == 0
     assert found["sayso_overloaded", ()] == 0
+
+
+def test_what_waits_and_what_was_refused_is_counted_by_kind_and_names_no_key() -> None:
+    metrics, engine, _ = metrics_of(patience=20)
+    go_on = threading.Event()
+    texts: list[dict[tuple[str, tuple[str, ...]], float]] = []
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        many = [loop.create_task(engine.run("SECRET-ID", go_on.wait)) for _ in range(400)]
+        await asyncio.sleep(0.01)
+        other = loop.create_task(engine.run("OTHER-ID", go_on.wait))
+        await asyncio.sleep(0.01)
+        assert b"-ID" not in metrics.text()
+        texts.append(values(metrics))
+        go_on.set()
+        await asyncio.gather(*many, other, return_exceptions=True)
+        await engine.close()
+
+    asyncio.run(work())
+    found = texts[0]
+    assert found["sayso_work_waiting", ("heavy", "interactive")] == 1
+    waiting = found["sayso_work_waiting", ("heavy", "batch")]
+    assert 100 < waiting < 200
+    assert found["sayso_work_refused_total", ("patience", "heavy")] == 399 - waiting
+    assert found["sayso_overloaded", ()] == 1
 
 
 def test_the_process_is_measured_too() -> None:

@@ -145,7 +145,9 @@ def test_work_that_runs_or_waits_is_finished(data_dir: Path, wider: Path) -> Non
         asking = [threading.Thread(target=ask) for _ in range(4)]
         for each in asking:
             each.start()
-        until(lambda: 'sayso_work_waiting{line="heavy"} 3' in server.get("/metrics").text)
+        until(
+            lambda: 'sayso_work_waiting{line="heavy",pace="batch"} 3' in server.get("/metrics").text
+        )
         server.signal(signal.SIGTERM)
         for each in asking:
             each.join(PATIENCE)

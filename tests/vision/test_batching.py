@@ -7,6 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from sayso.vision.batching import Batcher
+from sayso.vision.effort import Effort, bounded
+from sayso.vision.errors import WorkAbandoned
 
 MOST = 8
 
@@ -144,3 +146,19 @@ def test_after_a_failure_it_goes_on() -> None:
     with pytest.raises(RuntimeError):
         batcher.run(faces(255))
     assert [row.tolist() for row in batcher.run(faces(4))] == expected(4)
+
+
+def test_the_faces_of_abandoned_work_are_not_run_and_others_are() -> None:
+    session = Held()
+    batcher = Batcher(session, MOST)
+    first = Asker(batcher, 1)
+    assert session.entered.acquire(timeout=10)
+    work = Effort()
+    work.abandon()
+    with bounded(work), pytest.raises(WorkAbandoned):
+        batcher.run(faces(*range(30)))
+    for _ in range(2):
+        session.go.release()
+    assert first.answered() == expected(1)
+    assert [row.tolist() for row in batcher.run(faces(4))] == expected(4)
+    assert [len(batch) for batch in session.batches] == [1, 1]

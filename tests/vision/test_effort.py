@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+import time
 
 import pytest
 
@@ -48,3 +50,48 @@ def test_outside_of_it_nothing_limits() -> None:
         effort.check()
     effort.check()
     assert effort.remaining() == math.inf
+
+
+def test_each_picture_may_take_all_of_the_time() -> None:
+    clock = Seconds()
+    effort.begin_picture()  # outside of it nothing happens
+    with bounded(Effort(2.0, clock=clock)):
+        for _ in range(5):
+            effort.begin_picture()
+            clock.now += 1.5
+            effort.check()
+        clock.now += 1
+        with pytest.raises(PictureTooCostly):
+            effort.begin_picture()
+
+
+def test_it_pauses_while_other_work_goes_first_and_that_does_not_count() -> None:
+    work, steps = Effort(0.25), 0
+    work.way = threading.Event()
+    threading.Timer(0.5, work.way.set).start()
+    began = time.monotonic()
+    with bounded(work):
+        effort.give_way()
+        assert time.monotonic() - began > 0.4
+        assert work.paused > 0.4
+        while steps < 3:  # nothing to wait for now
+            effort.give_way()
+            steps += 1
+    effort.give_way()
+
+
+def test_who_gives_way_gets_on_too() -> None:
+    work = Effort()
+    work.way = threading.Event()  # and nobody sets it
+    with bounded(work):
+        effort.give_way()
+    assert 0.5 < work.paused < 30
+
+
+def test_what_is_abandoned_while_it_pauses_goes_no_further() -> None:
+    work = Effort()
+    work.way = threading.Event()
+    threading.Timer(0.1, work.abandon).start()
+    with bounded(work), pytest.raises(WorkAbandoned):
+        effort.give_way()
+    assert work.abandoned

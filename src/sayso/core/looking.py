@@ -27,6 +27,7 @@ from sayso.gallery import collections
 from sayso.gallery.sealing import audited_digest
 from sayso.pictures import read_picture_file
 from sayso.results import Comparison, FaceComparison, FaceMatch
+from sayso.vision import effort
 from sayso.vision.picture import PictureLimits, decode
 from sayso.vision.types import Analysis, Mode, Picture
 
@@ -171,6 +172,7 @@ class Looking(Base):
             data = picture
         else:
             data = read_picture_file(picture, limits)
+        effort.begin_picture()
         return decode(data, limits), digest_of(data)
 
     def _look(self, picture: PictureSource, mode: Mode) -> tuple[Analysis, str]:

@@ -30,6 +30,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sayso.vision import effort
+
 Float32 = NDArray[np.float32]
 
 #: Templates in a block. 4096 x 128 float32 are 2 MB: a block and its scores stay in a core's cache.
@@ -173,6 +175,7 @@ class ExactSearch:
                 )
             bars = self._bars(allowed)
             for start in range(0, len(wanted) if self._length else 0, _PROBES):
+                effort.check()
                 part = slice(start, start + _PROBES)
                 self._search(wanted[part], scores[part], rows[part], bars)
         return scores, rows

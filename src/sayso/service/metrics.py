@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from sayso.service.engine import Engine
 from sayso.service.limits import KeyLimits
+from sayso.service.overload import CAUSES
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 #: Upper bounds of the histogram, in seconds: from an answer of the database to a big crowd.
@@ -75,7 +76,7 @@ class _Standing(Collector):
         yield from self._lines()
         yield GaugeMetricFamily(
             "sayso_overloaded",
-            "1 while heavy work is let in only as far as it is done soon.",
+            "1 while heavy work is refused because there is too much.",
             value=float(self._engine.overloaded),
         )
         yield CounterMetricFamily(
@@ -91,11 +92,21 @@ class _Standing(Collector):
 
     def _lines(self) -> Iterator[Metric]:
         running = GaugeMetricFamily("sayso_work_running", "Work that runs.", labels=["line"])
-        waiting = GaugeMetricFamily("sayso_work_waiting", "Work that waits.", labels=["line"])
-        refused = CounterMetricFamily("sayso_work_refused", "Work refused.", labels=["line"])
+        waiting = GaugeMetricFamily(
+            "sayso_work_waiting", "Work that waits.", labels=["line", "pace"]
+        )
+        refused = CounterMetricFamily(
+            "sayso_work_refused", "Work refused, by why.", labels=["line", "cause"]
+        )
+        abandoned = CounterMetricFamily(
+            "sayso_work_abandoned", "Work that ran when its client left.", labels=["line"]
+        )
         lines = {"heavy": self._engine.heavy_gauges, "light": self._engine.light_gauges}
         for name, gauges in lines.items():
             running.add_metric([name], gauges.running)
-            waiting.add_metric([name], gauges.waiting)
-            refused.add_metric([name], gauges.refused)
-        yield from (running, waiting, refused)
+            waiting.add_metric([name, "interactive"], gauges.interactive)
+            waiting.add_metric([name, "batch"], gauges.waiting - gauges.interactive)
+            for cause in CAUSES:
+                refused.add_metric([name, cause], gauges.causes.get(cause, 0))
+            abandoned.add_metric([name], gauges.abandoned)
+        yield from (running, waiting, refused, abandoned)

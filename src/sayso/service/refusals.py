@@ -86,7 +86,7 @@ def too_much() -> Refusal:
         "too-many-requests",
         "ThrottlingException",
         HTTPStatus.BAD_REQUEST,
-        "the service holds as many bodies of requests as it can: come again in 1 s",
+        "the service holds as many bodies of requests as it can; retry in 1 s",
         headers=(("Retry-After", "1"), _CLOSE),
     )
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sayso.vision import effort
+from sayso.vision.errors import SaysoError
 from sayso.vision.runtime import Session
 
 
@@ -46,13 +48,17 @@ class Batcher:
         self._running = False
 
     def run(self, faces: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """Return what the session gives for each face of uint8 (n, side, side, 3), float32 (d,)."""
+        """Return what the session gives for each face of uint8 (n, side, side, 3), float32 (d,).
+
+        Raises WorkAbandoned or PictureTooCostly between batches; see ``sayso.vision.effort``.
+        """
         job = _Job(faces, [None] * len(faces))
         if not job.left:
             return []
         with self._changed:
             self._waiting.append(job)
         while True:
+            self._check(job)
             with self._changed:
                 while not job.done and self._running:
                     self._changed.wait()
@@ -69,6 +75,17 @@ class Batcher:
         if job.error is not None:
             raise job.error
         return [row for row in job.results if row is not None]
+
+    def _check(self, job: _Job) -> None:
+        """Take a job out, and raise why, where it must not go on."""
+        try:
+            effort.give_way()
+        except SaysoError as error:
+            with self._changed:
+                job.error = error  # nor are its faces taken by another thread
+                if job in self._waiting:
+                    self._waiting.remove(job)
+            raise
 
     def _take(self) -> list[tuple[_Job, int]]:
         """Take the next faces, one of each request in turn."""

@@ -99,7 +99,7 @@ class Detector:
         height, width = picture.shape[:2]
         session, min_score = self._sessions[name], _CANDIDATE_SCORE[name]
         for tile in tiles(width, height):
-            effort.check()
+            effort.give_way()
             canvas = np.zeros((1, padded(tile.height), padded(tile.width), 3), dtype=np.uint8)
             canvas[0, : tile.height, : tile.width] = picture[
                 tile.y : tile.y + tile.height, tile.x : tile.x + tile.width

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 
 from sayso.vision.errors import PictureTooCostly, WorkAbandoned
 
+#: The longest pause at one step, in seconds: who gives way must get on, too.
+_MOMENT = 1.0
 _CURRENT: contextvars.ContextVar[Effort | None] = contextvars.ContextVar(
     "sayso_effort", default=None
 )
@@ -34,6 +36,10 @@ class Effort:
         self._clock = clock
         self._began: float | None = None
         self._abandoned = threading.Event()
+        #: Where there is one, this work pauses at its steps while it is not set.
+        self.way: threading.Event | None = None
+        #: For how many seconds it has paused; they do not count.
+        self.paused = 0.0
 
     def begin(self) -> None:
         """Let the time run from now on; what waits in a line has not begun."""
@@ -42,6 +48,11 @@ class Effort:
     def abandon(self) -> None:
         """Say that nobody waits for the work any more."""
         self._abandoned.set()
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody waits for the work any more."""
+        return self._abandoned.is_set()
 
     @property
     def remaining(self) -> float:
@@ -60,6 +71,19 @@ class Effort:
                 "make it smaller, or ask for a faster mode"
             )
 
+    def give_way(self) -> None:
+        """Do as ``check`` does, and pause for a moment where other work goes first."""
+        self.check()
+        if self.way is None or self.way.is_set():
+            return
+        began = self._clock()
+        self.way.wait(_MOMENT)
+        waited = self._clock() - began
+        self.paused += waited
+        if self._began is not None:
+            self._began += waited
+        self.check()
+
 
 @contextlib.contextmanager
 def bounded(effort: Effort) -> Iterator[Effort]:
@@ -77,6 +101,24 @@ def check() -> None:
     effort = _CURRENT.get()
     if effort is not None:
         effort.check()
+
+
+def give_way() -> None:
+    """Pause for a moment where other work goes first; never called with a lock held.
+
+    Raises as ``check`` does.
+    """
+    effort = _CURRENT.get()
+    if effort is not None:
+        effort.give_way()
+
+
+def begin_picture() -> None:
+    """Let the time of the work of this context run anew: each picture may take all of it."""
+    effort = _CURRENT.get()
+    if effort is not None:
+        effort.check()
+        effort.begin()
 
 
 def remaining() -> float:

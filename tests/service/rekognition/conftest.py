@@ -67,7 +67,7 @@ class Wire:
     async def serving(self) -> AsyncIterator[Context]:
         """Give what handlers are called with."""
         settings = ServiceSettings(buckets=self.buckets, account=ACCOUNT)
-        state = ServiceState(self.app, settings, Engine(2, 16), KeyLimits.of(settings))
+        state = ServiceState(self.app, settings, Engine(2, 60), KeyLimits.of(settings))
         acting = self.app.acting_as(self.caller)
         try:
             yield Context(state, acting, self.caller, REGION, ACCOUNT, "a-request")

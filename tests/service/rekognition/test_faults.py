@@ -103,3 +103,8 @@ def test_who_is_refused_for_now_is_told_when_to_come_again() -> None:
 def test_a_fault_is_a_bad_request_unless_said_otherwise() -> None:
     fault = Fault("InvalidParameterException", "no")
     assert (fault.status, fault.retry_after, str(fault)) == (400, None, "no")
+
+
+def test_a_picture_that_takes_too_long_is_too_large() -> None:
+    fault = fault_of(errors.PictureTooCostly("the picture took more than 30 s"))
+    assert (fault.code, fault.status) == ("ImageTooLargeException", 400)

@@ -12,11 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from sayso.callers import ACTIONS
 from sayso.core import Sayso
 from sayso.service.engine import Engine
 from sayso.service.limits import KeyLimits
+from sayso.service.rekognition import wire
 from sayso.service.rekognition.signing import read_signature
 from sayso.service.rekognition.wire import MOST_BYTES, RekognitionEndpoint
 from sayso.service.state import ServiceState
@@ -74,7 +76,7 @@ class Endpoint:
         settings: ServiceSettings,
         query: bytes | None,
     ) -> httpx.Response:
-        state = ServiceState(self.app, settings, Engine(2, 16), KeyLimits.of(settings))
+        state = ServiceState(self.app, settings, Engine(2, 60), KeyLimits.of(settings))
         served = RekognitionEndpoint(state)
 
         async def asked(scope: Any, receive: Any, send: Any) -> None:
@@ -179,7 +181,7 @@ def test_wrong_secrets_are_counted_against_an_address(endpoint: Endpoint, number
     state_codes: list[str] = []
 
     async def run() -> None:
-        state = ServiceState(endpoint.app, settings, Engine(2, 16), KeyLimits.of(settings))
+        state = ServiceState(endpoint.app, settings, Engine(2, 60), KeyLimits.of(settings))
         transport = httpx.ASGITransport(RekognitionEndpoint(state))
         async with httpx.AsyncClient(transport=transport) as client:
             for _ in range(number):
@@ -291,7 +293,7 @@ def test_a_key_that_asks_too_often_is_throttled(endpoint: Endpoint, number: int)
     told: list[int] = []
 
     async def run() -> None:
-        state = ServiceState(endpoint.app, settings, Engine(2, 16), KeyLimits.of(settings))
+        state = ServiceState(endpoint.app, settings, Engine(2, 60), KeyLimits.of(settings))
         transport = httpx.ASGITransport(RekognitionEndpoint(state))
         async with httpx.AsyncClient(transport=transport) as client:
             for _ in range(number):
@@ -311,3 +313,22 @@ def test_a_key_that_asks_too_often_is_throttled(endpoint: Endpoint, number: int)
 
     asyncio.run(run())
     assert told == [200, 200, 400][:number]
+
+
+@pytest.mark.parametrize(
+    ("header", "tries"),
+    [
+        (None, None),
+        ("attempt=1; max=3", 0),
+        ("attempt=1", 0),
+        ("ttl=20260101T000000Z; attempt=3; max=5", 2),
+        ("attempt=1; max=1", None),
+        ("attempt=0", None),
+        ("attempt=" + "9" * 50, None),
+        ("nonsense", None),
+    ],
+)
+def test_sdks_say_how_often_they_have_tried(header: str | None, tries: int | None) -> None:
+    headers = [] if header is None else [(b"amz-sdk-request", header.encode())]
+    request = Request({"type": "http", "method": "POST", "path": "/", "headers": headers})
+    assert wire._tries(request) == tries

@@ -96,7 +96,7 @@ def serve(app: Sayso, **settings: Any) -> tuple[Starlette, ServiceState]:
     """Return the API as it is served, with its state; called on the event loop that it runs on."""
     chosen = ServiceSettings(**{"key_rate": 10_000.0, **settings})
     limits = KeyLimits.of(chosen)
-    state = ServiceState(app, chosen, Engine(chosen.workers, chosen.queue), limits)
+    state = ServiceState(app, chosen, Engine(chosen.workers, chosen.patience), limits)
     middleware = [
         Middleware(Requests, metrics=Metrics(state.engine, limits, app.index_size)),
         Middleware(

@@ -43,6 +43,7 @@ _KINDS: tuple[tuple[type[errors.SaysoError], str], ...] = (
     (errors.TooManyTags, "ServiceQuotaExceededException"),
     (errors.TooManyFacesOfUser, "ServiceQuotaExceededException"),
     (errors.PictureTooLarge, "ImageTooLargeException"),
+    (errors.PictureTooCostly, "ImageTooLargeException"),
     (errors.TooManyFaces, "ImageTooLargeException"),
     (errors.PictureTooSmall, "InvalidParameterException"),
     (errors.PictureError, "InvalidImageFormatException"),

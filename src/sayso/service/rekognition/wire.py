@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -18,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from sayso.core import Sayso
 from sayso.errors import SaysoError, UnknownKey
+from sayso.service.engine import TRIES
 from sayso.service.place import signed_paths
 from sayso.service.refusals import AWS_JSON, aws_error
 from sayso.service.rekognition import policy
@@ -85,6 +87,7 @@ class RekognitionEndpoint:
         if operation is not None:
             request.scope["sayso.route"] = f"rekognition:{operation.name}"
             if operation.name in _HEAVY:
+                TRIES.set(_tries(request))
                 # Before the body is read: it says whose key it is, and may be refused for that.
                 self._state.engine.require_room(_claimed(request))
         # Raw: nothing says that it is text in UTF-8.
@@ -111,6 +114,7 @@ class RekognitionEndpoint:
             asked = await _in_thread_if_large(
                 len(body), _read, operation, body, query, claim.presigned
             )
+            del body  # it may be long until this has its turn, and what was read of it suffices
             settings = self._state.settings
             context = Context(
                 self._state, app, app.caller, claim.region, settings.account, request_id
@@ -180,6 +184,18 @@ def _claimed(request: Request) -> str | None:
     return rest.partition("/")[0][:64] or None
 
 
+def _tries(request: Request) -> int | None:
+    """Return how often the client has tried before: ``amz-sdk-request: attempt=2; max=3``.
+
+    None where it does not say, or will not try again.
+    """
+    told = request.headers.get("amz-sdk-request", "")
+    found = re.search(r"\battempt=(\d{1,3})\b", told)
+    if found is None or int(found[1]) < 1 or re.search(r"\bmax=1\b", told):
+        return None
+    return int(found[1]) - 1
+
+
 def _read(operation: OperationModel, body: bytes, query: bytes, presigned: bool) -> dict[str, Any]:
     document = parse(body)
     shape = operation.input_shape
@@ -218,5 +234,11 @@ def _faces(answer: dict[str, Any]) -> int:
 
 
 def _refusal(fault: Fault) -> Response:
-    headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
+    headers = {}
+    if fault.retry_after is not None:
+        # The first is for clients of HTTP, the second, in milliseconds, for those of AWS.
+        headers = {
+            "Retry-After": fault.retry_after,
+            "x-amz-retry-after": str(1000 * int(fault.retry_after)),
+        }
     return aws_error(fault.code, fault.message, fault.status, headers)

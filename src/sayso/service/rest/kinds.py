@@ -289,6 +289,12 @@ UNSUPPORTED_PICTURE = _kind(
 UNREADABLE_PICTURE = _kind(
     "unreadable-picture", 422, "The picture cannot be read", "It is damaged, cut off, or none."
 )
+PICTURE_TOO_COSTLY = _kind(
+    "picture-too-costly",
+    422,
+    "The picture takes too long to look at",
+    "Make it smaller, or ask for a faster mode; the detail has the limit.",
+)
 UNUSABLE_PICTURE = _kind(
     "unusable-picture", 422, "The picture cannot be used", "The detail says why."
 )
@@ -332,6 +338,7 @@ _BY_ERROR: Final[dict[type[SaysoError], Kind]] = {
     errors.UnreadablePicture: UNREADABLE_PICTURE,
     errors.UnsupportedPicture: UNSUPPORTED_PICTURE,
     errors.PictureTooLarge: PICTURE_TOO_LARGE,
+    errors.PictureTooCostly: PICTURE_TOO_COSTLY,
     errors.TooManyFaces: TOO_MANY_FACES,
     errors.ModelError: UNAVAILABLE,
     errors.KeyringError: UNAVAILABLE,

@@ -37,6 +37,7 @@ _WITH_A_BODY = (
 #: What may be wrong with any picture.
 OF_PICTURES = (
     kinds.PICTURE_TOO_LARGE,
+    kinds.PICTURE_TOO_COSTLY,
     kinds.UNSUPPORTED_PICTURE,
     kinds.UNREADABLE_PICTURE,
     kinds.UNUSABLE_PICTURE,
