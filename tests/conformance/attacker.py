@@ -66,7 +66,7 @@ _costly: dict[tuple[str, int], bytes] = {}
 def costly_picture(chance: random.Random) -> bytes:
     """Return a picture of few bytes and many pixels."""
     form = chance.choice(["PNG", "JPEG", "WEBP", "GIF"])
-    side = chance.choice([200, 2000, _COSTLY_SIDE])
+    side = chance.choices([200, 1000, 2000, _COSTLY_SIDE], weights=(4, 4, 3, 1))[0]
     if (form, side) not in _costly:
         file = io.BytesIO()
         Image.new("RGB", (side, side), (200, 150, 120)).save(file, form)

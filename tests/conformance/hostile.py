@@ -219,6 +219,10 @@ def main() -> int:
                 server, hostile, person, portraits, requests=chosen.requests, seed=chosen.seed
             )
             sys.stdout.write(f"{outcome}\n{os.linesep.join(outcome.refused_beside[:5])}\n")
+            sys.stderr.writelines(line for line in server.err if not line.startswith("{"))
+            sys.stderr.writelines(
+                f"{line}\n" for line in server.lines if line["level"] in {"error", "critical"}
+            )
             unharmed(server)
     fine = not outcome.wrong and not outcome.refused_beside
     return 0 if fine and outcome.peak - outcome.warm < GROWTH else 1

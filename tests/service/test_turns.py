@@ -109,7 +109,7 @@ def test_an_interactive_key_finds_a_worker_free_beside_batches(batches: int) -> 
     for number in range(batches):
         hall.come(f"batch{number}", 100, 0.5)
     hall.run(20)
-    hall.come("person", 1, 0.5, pause=2.0)
+    hall.come("person", 1, 0.43, pause=2.17)  # never in step with the batches
     hall.run(600)
     waits = hall.waits["person"]
     assert len(waits) > 200

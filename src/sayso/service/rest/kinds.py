@@ -280,6 +280,13 @@ PICTURE_TOO_LARGE = _kind(
     "The picture is too large",
     "It is over a limit in bytes, pixels or sides; the detail has the limit.",
 )
+PICTURE_TOO_COSTLY = _kind(
+    "picture-too-costly",
+    413,
+    "The picture takes too much work",
+    "Looking at it takes more seconds or memory than a request may have; send a smaller picture, "
+    "or ask for a faster mode.",
+)
 UNSUPPORTED_PICTURE = _kind(
     "unsupported-picture",
     415,
@@ -288,12 +295,6 @@ UNSUPPORTED_PICTURE = _kind(
 )
 UNREADABLE_PICTURE = _kind(
     "unreadable-picture", 422, "The picture cannot be read", "It is damaged, cut off, or none."
-)
-PICTURE_TOO_COSTLY = _kind(
-    "picture-too-costly",
-    422,
-    "The picture takes too long to look at",
-    "Make it smaller, or ask for a faster mode; the detail has the limit.",
 )
 UNUSABLE_PICTURE = _kind(
     "unusable-picture", 422, "The picture cannot be used", "The detail says why."
