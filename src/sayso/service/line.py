@@ -184,7 +184,8 @@ class Line:
     def _expire(self, job: Job) -> None:
         """Refuse what has waited too long."""
         if self._turns.leave(job):
-            job.done.set_exception(self._door.refuse(job.key, late=True))
+            if not job.done.done():  # its request may just have been cancelled
+                job.done.set_exception(self._door.refuse(job.key, late=True))
             self._settle()
 
     def _give_up(self, job: Job, _gone: asyncio.Future[None]) -> None:
