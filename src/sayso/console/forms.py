@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import ClassVar, Final
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -53,11 +53,25 @@ async def read_form(request: Request, largest: int) -> FormData:
             max_part_size=_LARGEST_FIELD,
         )
         parser.spool_max_size = largest + 1
-        return await parser.parse()
+        return await _whole(parser)
     except MultiPartException as error:
         raise FormRefused(error.message) from None
     except HTTPException as error:
         raise FormRefused(str(error.detail)) from None
+
+
+async def _whole(parser: MultiPartParser) -> FormData:
+    """Return a form; files that it leaves out, since it ended in the middle of them, are closed."""
+    form = FormData()
+    try:
+        form = await parser.parse()
+        return form
+    finally:
+        values = (each for _, each in form.multi_items())
+        kept = {id(each.file) for each in values if isinstance(each, UploadFile)}
+        for file in parser._files_to_close_on_error:
+            if id(file) not in kept:
+                file.close()
 
 
 async def _bounded(request: Request, largest: int) -> AsyncGenerator[bytes, None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 import threading
 from typing import Any, cast
@@ -47,3 +48,14 @@ def test_pictures_are_never_written_to_a_file(api: Api, monkeypatch: pytest.Monk
     assert api("POST", "/faces", files=files).status_code in (200, 422)
     files = {"picture": ("large.png", b"x" * (5 << 20))}
     api.problem("unreadable-picture", "POST", "/faces", files=files)
+
+
+def test_a_form_that_ends_in_the_middle_of_a_file_leaves_nothing_open(
+    api: Api, recwarn: pytest.WarningsRecorder
+) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="picture"; filename="a"\r\n\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = api("POST", "/faces", content=head + b"x" * 999, headers=headers)
+    assert answer.status_code in (400, 422)
+    gc.collect()
+    assert [each for each in recwarn if issubclass(each.category, ResourceWarning)] == []
