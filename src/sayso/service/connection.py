@@ -18,9 +18,8 @@ MOST_HEAD: Final = 64 * 1024
 _FRAMING: Final = 8
 #: Requests that may wait on a connection for the answers to those before them.
 _MOST_WAITING: Final = 16
-#: How the paths end that a connection beyond the limits may ask for (a proxy may have put the
-#: service below a path), and how long it may take to ask, in seconds.
-HEALTH: Final = (b"/healthz", b"/readyz", b"/metrics")
+#: What a connection beyond the limits may ask for, and how long it may take to ask, in seconds.
+HEALTH: Final = frozenset({b"/healthz", b"/readyz", b"/metrics"})
 SPARE_PATIENCE: Final = 2.0
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -66,10 +65,12 @@ class BoundedConnection(HttpToolsProtocol):
         limits: ConnectionLimits,
         room: Room,
         guest: Guest,
+        prefix: bytes = b"",
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._limits, self._room, self._guest = limits, room, guest
+        self._prefix = prefix
         self._in_head = self._in_message = False
         #: Bytes of the request line and headers that are whole, in this message.
         self._head_bytes = 0
@@ -141,8 +142,8 @@ class BoundedConnection(HttpToolsProtocol):
             self._refuse(TOO_MANY)
         if self._guest.spare:
             self._guest.heard = True
-            path = self.url.partition(b"?")[0]
-            if not path.endswith(HEALTH) or self.parser.get_method() not in (b"GET", b"HEAD"):
+            path = self.url.partition(b"?")[0].removeprefix(self._prefix)
+            if path not in HEALTH or self.parser.get_method() not in (b"GET", b"HEAD"):
                 self._refuse(TOO_MANY)
         super().on_headers_complete()
         if self._guest.spare:

@@ -1,6 +1,6 @@
 """What runs the work of requests: a few threads, a line before them, and refusals.
 
-Who is let in is in ``doors``, whose turn it is in ``turns``.
+Who is let in is in ``admission``, whose turn it is in ``turns``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from sayso.service.doors import TRIES, CountedDoor, PatientDoor
-from sayso.service.line import Gauges, Job, Line
+from sayso.service.admission import TRIES, PatientGate
+from sayso.service.line import Gauges, Job, Line, counted_line
 from sayso.service.overload import BUSY, SHUTTING_DOWN, Overloaded, seconds_header
 from sayso.service.turns import Clock, Turns
 
@@ -60,11 +60,9 @@ class Engine:
         clock: Clock = time.monotonic,
     ) -> None:
         turns: Turns[Job] = Turns(workers, clock=clock, interactive=interactive)
-        self._heavy = Line("sayso-work", turns, PatientDoor(turns, patience), seconds=seconds)
-        light: Turns[Job] = Turns(LIGHT_WORKERS, clock=clock)
-        self._light = Line("sayso-light", light, CountedDoor(light, LIGHT_QUEUE))
-        health: Turns[Job] = Turns(HEALTH_WORKERS, clock=clock)
-        self._health = Line("sayso-health", health, CountedDoor(health, HEALTH_QUEUE))
+        self._heavy = Line("sayso-work", turns, PatientGate(turns, patience), seconds=seconds)
+        self._light = counted_line("sayso-light", LIGHT_WORKERS, LIGHT_QUEUE, clock=clock)
+        self._health = counted_line("sayso-health", HEALTH_WORKERS, HEALTH_QUEUE, clock=clock)
 
     async def run(self, key: str | None, work: Callable[[], Result]) -> Result:
         """Run heavy work: what decodes a picture or searches; ``key`` is whose turn it is.

@@ -8,11 +8,11 @@ long is refused.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
 from typing import Final
 
-from sayso.service.engine import CLIENT_GONE, Line
+from sayso.service.engine import CLIENT_GONE
+from sayso.service.line import Line, counted_line
 from sayso.service.s3 import LONGEST, ObjectUnavailable, read_object
 from sayso.settings import Bucket
 
@@ -64,11 +64,6 @@ class Fetches:
 
     def _line(self, bucket: str) -> Line:
         if bucket not in self._lines:
-            self._lines[bucket] = Line(
-                f"sayso-bucket-{len(self._lines)}",
-                AT_ONCE,
-                WAITING,
-                short=None,
-                clock=time.monotonic,
-            )
+            name = f"sayso-bucket-{len(self._lines)}"
+            self._lines[bucket] = counted_line(name, AT_ONCE, WAITING)
         return self._lines[bucket]

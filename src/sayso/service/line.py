@@ -7,14 +7,15 @@ import contextvars
 import functools
 import math
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sayso.service.doors import TRIES, Door
+from sayso.service.admission import TRIES, CountedGate, Gate
 from sayso.service.overload import SHUTTING_DOWN, Cause, Overloaded
-from sayso.service.turns import LONG, Piece, Turns
+from sayso.service.turns import LONG, Clock, Piece, Turns
 from sayso.vision.effort import Effort, bounded
 from sayso.vision.errors import WorkAbandoned
 
@@ -63,11 +64,11 @@ class Line:
     """
 
     def __init__(
-        self, name: str, turns: Turns[Job], door: Door, *, seconds: float = math.inf
+        self, name: str, turns: Turns[Job], gate: Gate, *, seconds: float = math.inf
     ) -> None:
         # Twice as many threads as workers: the others are for when work is long (see ``turns``).
         self._pool = ThreadPoolExecutor(2 * turns.workers, thread_name_prefix=name)
-        self._turns, self._door, self._seconds = turns, door, seconds
+        self._turns, self._gate, self._seconds = turns, gate, seconds
         self._abandoned = 0
         #: Interactive work that runs, unless it is long; and what is set while there is none:
         #: batches pause for it, between their steps.
@@ -86,13 +87,13 @@ class Line:
         interactive = sum(
             len(each.waiting) for each in turns.accounts if turns.is_interactive(each)
         )
-        causes = dict(self._door.refused)
+        causes = dict(self._gate.refused)
         return Gauges(turns.running, turns.waiting, interactive, causes, self._abandoned)
 
     @property
     def overloaded(self) -> bool:
         """Whether somebody was refused just now."""
-        return self._door.overloaded
+        return self._gate.overloaded
 
     async def run(
         self,
@@ -109,10 +110,10 @@ class Line:
         loop = asyncio.get_running_loop()
         job = Job(key, work=work, done=loop.create_future(), effort=Effort(self._seconds))
         tries = TRIES.get()
-        self._turns.enter(job, waited=self._door.patience * tries if tries else 0.0)
+        self._turns.enter(job, waited=self._gate.patience * tries if tries else 0.0)
         self._idle.clear()
-        if math.isfinite(self._door.patience):
-            job.late = loop.call_later(self._door.patience, self._expire, job)
+        if math.isfinite(self._gate.patience):
+            job.late = loop.call_later(self._gate.patience, self._expire, job)
         self._start()
         leave = functools.partial(self._give_up, job)
         if gone is not None:
@@ -136,10 +137,10 @@ class Line:
     def require_room(self, key: str | None) -> None:
         """Raise Overloaded where work of a key would be refused now."""
         if self._closing:
-            self._door.refused["stopping"] += 1
+            self._gate.refused["stopping"] += 1
             raise Overloaded(1.0, SHUTTING_DOWN, cause="stopping")
-        if not self._door.lets_in(key):
-            raise self._door.refuse(key)
+        if not self._gate.lets_in(key):
+            raise self._gate.refuse(key)
 
     def _start(self) -> None:
         while (job := self._turns.begin_next()) is not None:
@@ -185,7 +186,7 @@ class Line:
         """Refuse what has waited too long."""
         if self._turns.leave(job):
             if not job.done.done():  # its request may just have been cancelled
-                job.done.set_exception(self._door.refuse(job.key, late=True))
+                job.done.set_exception(self._gate.refuse(job.key, late=True))
             self._settle()
 
     def _give_up(self, job: Job, _gone: asyncio.Future[None]) -> None:
@@ -221,3 +222,9 @@ def _outcome(job: Job) -> _Outcome:
         return None, error
     except BaseException as error:  # noqa: BLE001 - raised there, it would end the event loop
         return None, RuntimeError(f"work raised {error!r}")
+
+
+def counted_line(name: str, workers: int, most: int, *, clock: Clock = time.monotonic) -> Line:
+    """Return a line in which a number of pieces of work may wait, whatever they are."""
+    turns: Turns[Job] = Turns(workers, clock=clock)
+    return Line(name, turns, CountedGate(turns, most))

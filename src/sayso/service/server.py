@@ -89,6 +89,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._sockets, self._tls, self._tell_started = sockets, tls, started
         self._handshake = settings.header_timeout
+        self._prefix = settings.prefix.encode()
         #: Whether every request that was accepted was answered, once it has ended.
         self.all_answered = False
         self._limits = ConnectionLimits(
@@ -126,6 +127,7 @@ class _Server(uvicorn.Server):
             limits=self._limits,
             room=self._room,
             guest=guest,
+            prefix=self._prefix,
         )
 
     async def on_tick(self, counter: int) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sayso.service.doors import AGAIN, BURST, FRESH, HOLD, ONCE, TRIES, CountedDoor, PatientDoor
+from sayso.service.admission import AGAIN, BURST, FRESH, HOLD, ONCE, TRIES, CountedGate, PatientGate
 from sayso.service.overload import Overloaded, seconds_header
 from sayso.service.turns import Piece, Turns
 from tests.service.test_turns import Ticks
@@ -24,15 +24,15 @@ def nobody_tries_again() -> Iterator[None]:
 
 def made(
     workers: int, patience: float, *, interactive: tuple[str, ...] = (), usual: float = 0.1
-) -> tuple[Ticks, Turns[Piece], PatientDoor]:
+) -> tuple[Ticks, Turns[Piece], PatientGate]:
     """Return a door, for work that usually takes so many seconds."""
     clock = Ticks()
     turns: Turns[Piece] = Turns(workers, clock=clock, interactive=interactive)
     turns.mean = usual
-    return clock, turns, PatientDoor(turns, patience)
+    return clock, turns, PatientGate(turns, patience)
 
 
-def refused(door: PatientDoor, key: str) -> bool:
+def refused(door: PatientGate, key: str) -> bool:
     """Knock; where it is in vain, be refused."""
     if door.lets_in(key):
         return False
@@ -40,7 +40,7 @@ def refused(door: PatientDoor, key: str) -> bool:
     return True
 
 
-def come(turns: Turns[Piece], door: PatientDoor, key: str, most: int = 10_000) -> int:
+def come(turns: Turns[Piece], door: PatientGate, key: str, most: int = 10_000) -> int:
     """Ask until somebody is refused; return how many were let in."""
     for count in range(most):
         if refused(door, key):
@@ -197,7 +197,7 @@ def test_marked_keys_do_not_wait_behind_a_batch() -> None:
 
 def test_a_counted_door_lets_in_so_many() -> None:
     turns: Turns[Piece] = Turns(2, clock=Ticks())
-    door = CountedDoor(turns, 3)
+    door = CountedGate(turns, 3)
     for _ in range(5):
         assert door.lets_in(None)
         turns.enter(Piece(None))

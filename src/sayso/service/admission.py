@@ -47,7 +47,7 @@ BURST, SHORT = 3, 1
 _INSTANT = 1e-6
 
 
-class Door(Protocol):
+class Gate(Protocol):
     """Decides what is let in."""
 
     patience: float
@@ -65,7 +65,7 @@ class Door(Protocol):
         """Whether somebody was refused just now."""
 
 
-class CountedDoor:
+class CountedGate:
     """Lets in a number of pieces of work, whatever they are."""
 
     def __init__(self, turns: Turns[Any], most: int) -> None:
@@ -90,7 +90,7 @@ class CountedDoor:
         return not self.lets_in(None)
 
 
-class PatientDoor:
+class PatientGate:
     """Lets in what will be done while its client still waits."""
 
     def __init__(self, turns: Turns[Any], patience: float) -> None:
