@@ -157,7 +157,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Have all of a request."""
-        self._in_message = False
+        self._in_message, self._head_ends = False, None
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -192,6 +192,9 @@ class BoundedConnection(HttpToolsProtocol):
 
     def sweep(self, now: float) -> None:
         """End the connection if it takes too long."""
+        answered = self._in_message and not self._in_head and not self._answering
+        if answered and self._head_ends is None:  # the rest of its body is still to come
+            self._head_ends = now + self._limits.header_timeout
         if self.transport.is_closing():  # until everything is written, which may be never
             if self._close_ends is None:
                 self._close_ends = now + self._limits.write_timeout
