@@ -19,6 +19,7 @@ NAMES = (
     "quality",
     "groups",
     "promises",
+    "defaults",
     "crowd",
     "redaction",
     "search",

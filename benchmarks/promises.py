@@ -65,7 +65,7 @@ ALONE = 280
 FPIR = 0.01
 WANTED = "0.2 to 1.0"
 
-_EXPECTED = (EXPECTED, *LOOSER)
+_EXPECTED = LOOSER
 
 Float32 = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -99,8 +99,8 @@ def main() -> str:
         "reaches the threshold is a false match, and the ratio is of those seen to those promised, "
         f"at most; wanted is {WANTED}. In brackets its 95 % interval by drawing people anew, then "
         "both numbers; too few means that fewer than ten were promised of comparisons that differ. "
-        "By default a search asks for similarity 80 and at most 0.01 expected false matches; E "
-        "asks for the expected number alone. Each gallery is drawn "
+        f"By default a search asks for at most {EXPECTED:g} expected false matches; E asks for "
+        "another number. Each gallery is drawn "
         f"{SPLITS} times."
     )
     return "\n".join(("## Promises", "", about, "", *parts, *_portraits()))

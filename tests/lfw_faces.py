@@ -53,9 +53,10 @@ def strangers(images: Path, analyzer: Analyzer, probes: int, people: int) -> Str
     return Strangers(_templates(turns[:probes], analyzer), _templates(first, analyzer))
 
 
-def _templates(paths: Sequence[Path], analyzer: Analyzer) -> NDArray[np.float32]:
-    """Return float32 (n, d): of each picture the face in its middle, where there is one."""
-    found: list[NDArray[np.float32]] = []
+def by_name(
+    paths: Sequence[Path], analyzer: Analyzer
+) -> Iterator[tuple[Path, NDArray[np.float32]]]:
+    """Yield each picture whose face, in its middle, was found, with its template, float32 (d,)."""
     size = _ACROSS * _DOWN
     for start in range(0, len(paths), size):
         some = paths[start : start + size]
@@ -66,11 +67,18 @@ def _templates(paths: Sequence[Path], analyzer: Analyzer) -> NDArray[np.float32]
             sheet.paste(part, (place % _ACROSS * _SIDE, place // _ACROSS * _SIDE))
         file = io.BytesIO()
         sheet.save(file, "PNG")
-        found += _in_the_middle(analyzer.analyze(file.getvalue()), len(some))
-    return np.stack(found)
+        analysis = analyzer.analyze(file.getvalue())
+        for place, row in _in_the_middle(analysis, len(some)):
+            yield some[place], analysis.templates[row]
 
 
-def _in_the_middle(analysis: Analysis, pictures: int) -> Iterator[NDArray[np.float32]]:
+def _templates(paths: Sequence[Path], analyzer: Analyzer) -> NDArray[np.float32]:
+    """Return float32 (n, d): of each picture the face in its middle, where there is one."""
+    return np.stack([template for _, template in by_name(paths, analyzer)])
+
+
+def _in_the_middle(analysis: Analysis, pictures: int) -> Iterator[tuple[int, int]]:
+    """Yield the place of each picture with a face in its middle, and the row of that face."""
     boxes = np.array([face.box for face in analysis.faces], np.float32).reshape(-1, 4)
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     for place in range(pictures):
@@ -78,4 +86,4 @@ def _in_the_middle(analysis: Analysis, pictures: int) -> Iterator[NDArray[np.flo
         away = np.linalg.norm(middles - wanted, axis=1)
         nearest = int(away.argmin())
         if away[nearest] < _SIDE / 5:
-            yield analysis.templates[nearest]
+            yield place, nearest

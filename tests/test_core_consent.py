@@ -308,6 +308,9 @@ class ConsentMachine(RuleBasedStateMachine):
             else:
                 faces = [FACES[of if another else each] for each in options["subjects"]]
                 options |= {"templates": np.stack(faces), "version": VERSION}
+        if method in SEARCHING - {"redact"}:
+            # The rule may take one stranger in a hundred for another.
+            options["min_similarity"] = 80
         if method == "recognize_templates":
             args = (args[0], np.stack([FACES[name] for name in args[1]]))
             options["version"] = VERSION

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -180,7 +181,7 @@ def test_faces_of_a_picture_count_together_unless_each_is_to_count_by_itself(des
 def test_a_picture_without_faces_tells_how_many_are_enrolled(desk: Desk) -> None:
     desk.enrol("ada", 0)
     told = desk.app.recognize("club", desk.studio.draw(), purpose=PHOTOS).threshold
-    assert (told.population, told.probes, told.similarity) == (1, 0, 80)
+    assert (told.population, told.probes, told.similarity) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("per", ["picture", "face"])
@@ -231,10 +232,35 @@ def test_who_may_be_shown_counts_for_what_must_be_reached(desk: Desk, face: str)
 
 
 def test_in_an_empty_collection_what_was_asked_for_decides(desk: Desk) -> None:
-    told = desk.app.threshold("club")
+    told = desk.app.threshold("club", min_similarity=80)
     assert (told.threshold.similarity, told.threshold.population) == (80, 0)
     assert told.expected_false_matches == 0
-    assert desk.app.threshold("club", min_similarity=0).score is None
+    assert desk.app.threshold("club").score is None
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        *("recognize", "recognize_templates", "threshold", "search_picture", "search_face"),
+        *("search_users", "search_users_by_picture"),
+    ],
+)
+def test_no_search_asks_for_a_similarity_by_itself(search: str) -> None:
+    assert inspect.signature(getattr(Sayso, search)).parameters["min_similarity"].default == 0
+
+
+def test_the_rule_alone_decides_unless_the_caller_asks_for_more(desk: Desk, face: str) -> None:
+    calibration = desk.app.calibration
+    assert calibration is not None
+    picture = desk.studio.draw(Drawn(0, cosine=0.4))
+    found = desk.app.recognize("club", picture, purpose=PHOTOS)
+    told = found.threshold
+    ruled = np.array(calibration.least_score(0.01 / told.population))
+    assert told.similarity == pytest.approx(float(calibration.similarity(ruled)))
+    assert [each.subject for each in found] == ["ada"]
+    assert 40 < (next(iter(found)).similarity or 0) < 80
+    asked = desk.app.recognize("club", picture, purpose=PHOTOS, min_similarity=80)
+    assert [each.subject for each in asked] == [None]
 
 
 def test_a_growing_gallery_asks_for_more(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_those_who_agreed_are_named_and_nobody_else(
             assert face["similarity"] is None
             assert face["expected_false_matches"] is None
         else:
-            assert face["similarity"] >= 80
+            assert face["similarity"] >= document["threshold"]["similarity"]
             assert face["expected_false_matches"] < 0.01
     # The same picture, asked about for a purpose that nobody agreed to.
     other = json.loads(

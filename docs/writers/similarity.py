@@ -45,8 +45,9 @@ def page() -> str:
 # Similarity
 
 What a similarity is worth with templates of {code(calibration.template_version)}, in every
-collection alike. Below {DEFAULT_SIMILARITY:g} nobody is named unless you ask for another limit. How
-to read it, and what to do with it: [how sure is a match?](../explanation/how-sure.md).
+collection alike. What a search must reach follows from the rule of its collection, unless you ask
+for more; Amazon's clients ask for {DEFAULT_SIMILARITY:g} unless they say otherwise. How to read it,
+and what to do with it: [how sure is a match?](../explanation/how-sure.md).
 
 {table(headers, rows)}
 

@@ -70,7 +70,8 @@ def test_the_enrolled_are_named_and_strangers_are_not(club: Cli, group: Path) ->
     assert face["box"][0] > 770
     assert 80 <= face["similarity"] <= 100
     assert 0 <= face["expected_false_matches"] < 0.01
-    assert document["threshold"]["similarity"] == 80
+    assert document["threshold"]["asked"] == 0
+    assert 0 < document["threshold"]["similarity"] < 50  # the rule alone: 0.01 of 4 faces among 1
     assert (document["threshold"]["probes"], document["threshold"]["population"]) == (4, 1)
     for face in document["faces"]:
         assert (face["subject"] is None) == (face["similarity"] is None)
@@ -80,10 +81,12 @@ def test_the_enrolled_are_named_and_strangers_are_not(club: Cli, group: Path) ->
 def test_text_gives_no_percentage_to_the_unknown(club: Cli, group: Path) -> None:
     outcome = club("recognize", "club", group, "--purpose", "photo-delivery")
     assert outcome.out.startswith(f"{group}: 4 faces, 1 named (1000 x 300)\n")
-    lines = outcome.out.splitlines()[2:]
+    # What had to be reached stands before the names: the rule decided.
+    assert "  named from similarity " in outcome.out.splitlines()[1]
+    lines = outcome.out.splitlines()[3:]
     assert lines[0].startswith("eileen ")
     assert all(line.startswith("(unknown)   ") for line in lines[1:])
-    similarity = outcome.out.splitlines()[1].index("similarity")
+    similarity = outcome.out.splitlines()[2].index("similarity")
     assert all(not line[similarity : similarity + 10].strip() for line in lines[1:])
 
 

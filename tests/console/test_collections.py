@@ -205,20 +205,17 @@ def test_what_the_rule_means_today_is_what_a_search_would_have_to_reach(club: Co
     assert words.say("collections.today.nobody") in page.text
     enrolled(club)
     club.app.set_false_match_rule("club", FalseMatchRule(1e-3))
-    # From the similarity that Look and Publish begin at.
-    one, group = (club.app.threshold("club", faces=n, min_similarity=50) for n in (1, 30))
+    one, group = (club.app.threshold("club", faces=n) for n in (1, 30))
     assert one.score is not None
     assert group.score is not None
     assert group.score > one.score
     page = club.get("collections/one", collection="club")
     assert "At 2 people, with 2 faces enrolled" in page.text
-    assert words.say("collections.today.usual", asked="50") in page.text
-    assert words.say("collections.today.raised", asked="50") in page.text
     assert f"{one.score:.3f}" in page.text
     assert f"{group.score:.3f}" in page.text
     # What is promised is what would be expected at the most, and so within the rule.
     assert one.expected_false_matches is not None
-    assert one.expected_false_matches <= 1e-3
+    assert one.expected_false_matches <= 1e-3 * (1 + 1e-9)
     assert f"At most 1 in {words.one_in(one.expected_false_matches)} such searches" in page.text
 
 

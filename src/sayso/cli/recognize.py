@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 @click.option(
     "--min-similarity",
     type=click.FloatRange(0, 100),
-    default=80.0,
-    show_default=True,
-    help="Name nobody who is less similar than this; the collection's rule may ask for more.",
+    default=0.0,
+    help="Name nobody who is less similar than this. The collection's rule decides unless this "
+    "asks for more.",
 )
 @mode_option
 @json_option

@@ -13,11 +13,12 @@ from sayso.core.application import (
     open,  # noqa: A004 - sayso.open() reads well
     require_gallery,
 )
-from sayso.core.looking import DEFAULT_SIMILARITY, PictureFile, PictureSource
+from sayso.core.looking import DEFAULT_SIMILARITY, RULE_ALONE, PictureFile, PictureSource
 from sayso.core.restoring import restore
 
 __all__ = [
     "DEFAULT_SIMILARITY",
+    "RULE_ALONE",
     "PictureFile",
     "PictureSource",
     "Sayso",

@@ -44,8 +44,12 @@ class PictureFile:
 PictureSource = str | Path | bytes | PictureFile
 #: Faces of a picture that are compared with one of another at most, the largest first.
 MOST_COMPARED = 100
-#: What counts as a match unless the caller says otherwise; see ``sayso.evidence``.
+#: What counts as a match where no gallery's rule decides: of two pictures, and of a face that is
+#: more like another subject. Amazon's clients ask for it in searches, too.
 DEFAULT_SIMILARITY = 80.0
+#: What a search asks for beyond the collection's rule unless the caller does: nothing. A fixed
+#: similarity would miss people in every gallery that is smaller than the one it was chosen for.
+RULE_ALONE = 0.0
 _MOST_SIMILARITY = 100.0
 
 

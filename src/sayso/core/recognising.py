@@ -13,7 +13,7 @@ from sayso.audit.events import CollectionsRead, Event, Found, PictureSearched
 from sayso.callers import KNOWING
 from sayso.core.base import Call
 from sayso.core.looking import (
-    DEFAULT_SIMILARITY,
+    RULE_ALONE,
     Looking,
     PictureSource,
     check_similarity,
@@ -50,7 +50,7 @@ class Recognising(Looking):
         *,
         purpose: str | None = None,
         mode: Mode = "balanced",
-        min_similarity: float = DEFAULT_SIMILARITY,
+        min_similarity: float = RULE_ALONE,
     ) -> Recognition:
         """Find every face of a picture and name those subjects whose consent covers the purpose.
 
@@ -58,8 +58,9 @@ class Recognising(Looking):
         purpose, are unknown alike. Each face is judged by itself: when two of them resemble the
         same subject both are named, since a picture of pictures, or a mirror, shows people twice,
         and each name carries its own expected number of false matches. The collection's rule
-        raises ``min_similarity`` where that many faces and that many enrolled need it; the answer's
-        ``threshold`` tells. ``purpose`` may be left out by a caller who has one.
+        decides how similar a match must be for that many faces and that many enrolled;
+        ``min_similarity`` may ask for more, never for less. The answer's ``threshold`` says what
+        had to be reached. ``purpose`` may be left out by a caller who has one.
 
         Raises CollectionNotFound, InvalidName, ConsentRequired (no purpose), AccessDenied (another
         purpose than the caller's), ModelConflict, PictureError, ModelError, and GalleryError for a
@@ -85,7 +86,7 @@ class Recognising(Looking):
         templates: NDArray[np.float32],
         *,
         purpose: str | None = None,
-        min_similarity: float = DEFAULT_SIMILARITY,
+        min_similarity: float = RULE_ALONE,
         top: int = 1,
         version: Version | None = None,
     ) -> TemplateMatches:
@@ -112,7 +113,7 @@ class Recognising(Looking):
         *,
         purpose: str | None = None,
         faces: int = 1,
-        min_similarity: float = DEFAULT_SIMILARITY,
+        min_similarity: float = RULE_ALONE,
     ) -> ThresholdInForce:
         """Tell what a search would have to reach now, with so many faces in its picture.
 

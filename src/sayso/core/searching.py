@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sayso.audit.events import EnrolledSearched, Event, Found, PictureSearched
 from sayso.core.base import Act, Call
 from sayso.core.looking import (
-    DEFAULT_SIMILARITY,
+    RULE_ALONE,
     PictureSource,
     by_size,
     shown,
@@ -67,7 +67,7 @@ class Searching(Recognising):
         *,
         purpose: str | None = None,
         mode: Mode = "balanced",
-        min_similarity: float = DEFAULT_SIMILARITY,
+        min_similarity: float = RULE_ALONE,
         top: int = DEFAULT_TOP,
         min_quality: float = 0.0,
     ) -> PictureSearch:
@@ -102,7 +102,7 @@ class Searching(Recognising):
         face: str,
         *,
         purpose: str | None = None,
-        min_similarity: float = DEFAULT_SIMILARITY,
+        min_similarity: float = RULE_ALONE,
         top: int = DEFAULT_TOP,
     ) -> FaceMatches:
         """Search for an enrolled face, by its id, among the other faces of its collection.
@@ -122,7 +122,7 @@ class Searching(Recognising):
         user: str | None = None,
         face: str | None = None,
         purpose: str | None = None,
-        min_similarity: float = DEFAULT_SIMILARITY,
+        min_similarity: float = RULE_ALONE,
         top: int = DEFAULT_TOP,
     ) -> UserMatches:
         """Search for a user, or for an enrolled face by its id, among the users of a collection.
@@ -153,7 +153,7 @@ class Searching(Recognising):
         *,
         purpose: str | None = None,
         mode: Mode = "balanced",
-        min_similarity: float = DEFAULT_SIMILARITY,
+        min_similarity: float = RULE_ALONE,
         top: int = DEFAULT_TOP,
         min_quality: float = 0.0,
     ) -> UserSearch:

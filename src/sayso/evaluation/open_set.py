@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from sayso.evaluation.folder import EvaluationError, Measured
 from sayso.evaluation.promises import (
-    EXPECTED,
-    LOOSER,
     Mated,
     Promises,
     Strangers,
@@ -27,7 +25,6 @@ from sayso.evaluation.scoring import Scorer
 
 #: Strangers and missed people that are listed; their numbers are told in full.
 MOST_LISTED = 1_000
-_EXPECTED = (EXPECTED, *LOOSER)
 _BLOCK = 256
 
 
@@ -128,7 +125,7 @@ class _Searches:
         self._own = np.full(len(self._searcher), -np.inf, np.float32)
         self._other = np.full(len(self._searcher), -np.inf, np.float32)
         self._other_face = np.zeros(len(self._searcher), np.int64)
-        floored = floor(scorer.calibration, len(self._enrolled), _EXPECTED)
+        floored = floor(scorer.calibration, len(self._enrolled))
         self._search, self._face, self._scores = self._compare(floored)
 
     def _compare(
@@ -170,7 +167,6 @@ class _Searches:
             self._strangers(weights),
             Mated(self._searcher[mated], first[mated]),
             weights,
-            _EXPECTED,
         )
         threshold = promises.default.threshold
         if threshold is None:

@@ -19,12 +19,9 @@ from scipy.sparse import coo_array
 
 from sayso.evaluation.resampling import LEAST_EXPECTED, RULE_OF_3, Estimate, estimate, rate
 from sayso.evidence.calibration import Calibration
-from sayso.evidence.decision import Decision
 from sayso.evidence.rule import FalseMatchRule
 
-#: What a search takes when nobody says otherwise: the least similarity, and the most expected
-#: false matches.
-SIMILARITY = 80.0
+#: The most false matches that a search may expect when nobody says otherwise: that alone decides.
 EXPECTED = FalseMatchRule().max_expected
 #: Expected false matches of a search at which there is something to count.
 LOOSER = (0.1, 1.0)
@@ -61,7 +58,7 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Promises:
-    """The default setting, similarity 80 and at most 0.01 expected false matches; and others."""
+    """The default setting, at most 0.01 expected false matches a search; and others."""
 
     default: Promise
     others: tuple[Promise, ...]
@@ -100,9 +97,7 @@ class Mated:
 
 def default_setting(calibration: Calibration, faces: int) -> Setting:
     """Return the setting of a search when nobody says otherwise, in a gallery of so many faces."""
-    decision = Decision(calibration, FalseMatchRule(EXPECTED), SIMILARITY, probes=1)
-    threshold = decision.least_score(faces)
-    return Setting(threshold, float(calibration.false_match_rate(np.array(threshold))))
+    return setting(calibration, EXPECTED, faces)
 
 
 def setting(calibration: Calibration, expected: float, faces: int) -> Setting:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from sayso.evaluation import plots, wording
 from sayso.evaluation.evaluate import Evaluation
-from sayso.evaluation.promises import EXPECTED, SIMILARITY, Promise
+from sayso.evaluation.promises import EXPECTED, Promise
 from sayso.evaluation.resampling import Estimate
 from sayso.evaluation.suspects import SHOWN
 
@@ -30,7 +30,6 @@ def render(evaluation: Evaluation) -> str:
         summary=[_kept_together(each) for each in wording.summary(evaluation)],
         most_failures=MOST_FAILURES,
         most_suspects=SHOWN,
-        similarity=SIMILARITY,
         default_expected=EXPECTED,
     )
 

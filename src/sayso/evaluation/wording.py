@@ -8,12 +8,13 @@ from sayso.evaluation.evaluate import Evaluation, ScorerResult
 from sayso.evaluation.groups import Ratio
 from sayso.evaluation.identification import GalleryResult
 from sayso.evaluation.open_set import GalleryCounts, OpenSet
-from sayso.evaluation.promises import SIMILARITY, Promise, Promises
+from sayso.evaluation.promises import EXPECTED, Promise, Promises
 from sayso.evaluation.resampling import Estimate
 
 NOT_MEASURED = "not measured"
 #: Fewer people than this make every interval a rough one.
 FEW_PEOPLE = 50
+_BY_DEFAULT = f"with at most {EXPECTED:g} expected false matches a search (the default)"
 
 
 def shown(text: str) -> str:
@@ -193,7 +194,7 @@ def _of_promises(promises: Promises | None, where: str) -> list[str]:
     if default.threshold is None:
         return _of_ratio(promises, where)
     text = (
-        f"{where}, at similarity {SIMILARITY:g}, {default.named:,} of {default.searches:,} "
+        f"{where}, {_BY_DEFAULT}, {default.named:,} of {default.searches:,} "
         "searches for a stranger named somebody; at most "
         f"{promised(default.promised)} false matches were promised."
     )
@@ -233,7 +234,7 @@ def _of_open_set(found: OpenSet, gallery: GalleryCounts) -> list[str]:
             "else was named; see the files under “Strangers”."
         )
         said.append(
-            f"in {where}, at similarity {SIMILARITY:g}, {found.found:,} of {people:,} people in "
+            f"in {where}, {_BY_DEFAULT}, {found.found:,} of {people:,} people in "
             f"both folders were found, and {strangers}"
         )
     said.append(

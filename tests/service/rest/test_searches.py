@@ -160,7 +160,10 @@ def test_the_rule_of_a_collection_holds_and_every_search_tells(club: Api) -> Non
     def told() -> list[dict[str, Any]]:
         return [club("POST", path, 200, **more).json()["threshold"] for path, more in searches]
 
-    assert [each["similarity"] for each in told()] == [80] * len(searches)
+    # The rule alone decides: of nobody who could be found nothing is asked.
+    assert [each["asked"] for each in told()] == [0] * len(searches)
+    assert all(0 < each["similarity"] < 50 for each in told()[:-1])
+    assert told()[-1]["similarity"] == 0
     assert [each["population"] for each in told()] == [2, 2, 1, 1, 1, 0]
     path = "/collections/club/false-matches"
     limit = {"max_expected_false_matches": 1e-9, "per": "face"}
@@ -170,7 +173,7 @@ def test_the_rule_of_a_collection_holds_and_every_search_tells(club: Api) -> Non
     for each in told():
         # Of nobody who could be found, no false match is to be expected.
         assert (each["similarity"] is None) == (each["population"] > 0)
-        assert (each["asked"], each["probes"], each["per"]) == (80, 1, "face")
+        assert (each["asked"], each["probes"], each["per"]) == (0, 1, "face")
         assert each["max_expected_false_matches"] == 1e-9
     for wrong in (0, -1, 2e6, "much"):
         club.problem("invalid-request", "PUT", path, json={"max_expected_false_matches": wrong})
@@ -183,7 +186,8 @@ def test_what_a_search_must_reach_is_told_without_one(club: Api) -> None:
     told = club.get(path, params={"faces": 2})
     found = club("POST", "/collections/club/recognize", 200, **sent(picture("ada", "bob"))).json()
     assert {name: told[name] for name in found["threshold"]} == found["threshold"]
-    assert (told["similarity"], told["population"], told["scale"]) == (80, 2, "normalised")
+    assert (told["asked"], told["population"], told["scale"]) == (0, 2, "normalised")
+    assert 0 < told["similarity"] < 80
     assert told["expected_false_matches"] == pytest.approx(4 * told["false_match_rate"], rel=0.01)
     limit = {"max_expected_false_matches": 1e-9}
     club("PUT", "/collections/club/false-matches", 200, json=limit)

@@ -13,7 +13,6 @@ from sayso.console import words
 from sayso.console.forms import FormRefused
 from sayso.console.routing import Page
 from sayso.console.visits import Visit
-from sayso.core.covering import LEAST_SIMILARITY
 from sayso.errors import ModelConflict
 from sayso.evidence.rule import FalseMatchRule, Per
 from sayso.results import Collection
@@ -48,9 +47,7 @@ async def _today(visit: Visit, found: Collection) -> tuple[list[dict[str, Any]],
 
 
 async def _asks(visit: Visit, name: str, faces: int) -> dict[str, Any]:
-    found = await visit.light(
-        lambda: visit.app.threshold(name, faces=faces, min_similarity=LEAST_SIMILARITY)
-    )
+    found = await visit.light(lambda: visit.app.threshold(name, faces=faces))
     expected = found.expected_false_matches
     return {
         "found": found,

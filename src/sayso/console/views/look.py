@@ -12,7 +12,7 @@ from sayso.console.purposes import Choice, choose
 from sayso.console.routing import Page
 from sayso.console.visits import Visit
 from sayso.console.words import say
-from sayso.core.covering import LEAST_SIMILARITY
+from sayso.core import RULE_ALONE
 from sayso.results import Candidate, Threshold
 from sayso.vision.types import MODES, Face, Mode
 
@@ -62,7 +62,7 @@ async def _show(visit: Visit) -> Response:
     collections = await visit.light(visit.app.collections)
     choice = await choose(visit, collections) if visit.may("search") else Choice("", (), "")
     return visit.page(
-        "look.html", collections=collections, choice=choice, modes=MODES, least=LEAST_SIMILARITY
+        "look.html", collections=collections, choice=choice, modes=MODES, least=RULE_ALONE
     )
 
 
@@ -73,7 +73,7 @@ async def _picture(visit: Visit) -> Response:
         raise FormRefused(say("look.one_picture"))
     mode = _mode(visit.given("mode", DEFAULT_MODE))
     collection = visit.given("collection")
-    least = _least(visit.given("least") or LEAST_SIMILARITY)
+    least = _least(visit.given("least") or RULE_ALONE)
 
     def work() -> Sight:
         if not collection:

@@ -14,7 +14,6 @@ from sayso.console.routing import Page
 from sayso.console.visits import Visit
 from sayso.console.words import say
 from sayso.core import Sayso
-from sayso.core.covering import LEAST_SIMILARITY
 from sayso.errors import GalleryError
 from sayso.results import Consent, Entry, Recognition, Redacted
 
@@ -142,9 +141,7 @@ def _enrolled(app: Sayso, sample: Sample) -> None:
 def _seen(app: Sayso, sample: Sample) -> Recognition:
     if not sample.enrolled:
         raise GalleryError(say("start.not_yet"))
-    return app.recognize(
-        COLLECTION, _picture("second"), purpose=sample.agreed, min_similarity=LEAST_SIMILARITY
-    )
+    return app.recognize(COLLECTION, _picture("second"), purpose=sample.agreed)
 
 
 def _picture(name: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from pydantic import AfterValidator
 
-from sayso.core import DEFAULT_SIMILARITY
+from sayso.core import RULE_ALONE
 from sayso.core.searching import DEFAULT_TOP
 from sayso.service.rest import values
 from sayso.vision.types import Mode
@@ -57,8 +57,8 @@ Similarity = Annotated[
         ge=0,
         le=100,
         allow_inf_nan=False,
-        description="How similar a match must be, 0 to 100. The rule of the collection may ask for "
-        "more, never for less.",
+        description="How similar a match must be, 0 to 100, beyond what the rule of the "
+        "collection asks for. Unless it is given, the rule alone decides.",
     ),
 ]
 QualityQuery = Annotated[
@@ -84,8 +84,8 @@ DEFAULT_MODE: Mode = "balanced"
 
 __all__ = [
     "DEFAULT_MODE",
-    "DEFAULT_SIMILARITY",
     "DEFAULT_TOP",
+    "RULE_ALONE",
     "CollectionPath",
     "FaceIds",
     "FacePath",

@@ -12,8 +12,8 @@ from sayso import results
 from sayso.service.rest import kinds
 from sayso.service.rest.asking import (
     DEFAULT_MODE,
-    DEFAULT_SIMILARITY,
     DEFAULT_TOP,
+    RULE_ALONE,
     CollectionPath,
     FacePath,
     ModeQuery,
@@ -122,7 +122,7 @@ async def get_threshold(
     faces: Annotated[
         int, Query(ge=1, le=100_000, description="How many faces the picture has.")
     ] = 1,
-    min_similarity: Similarity = DEFAULT_SIMILARITY,
+    min_similarity: Similarity = RULE_ALONE,
 ) -> Response:
     """Tell what a search would have to reach now, by the collection's rule; nobody is searched for.
 
@@ -152,12 +152,13 @@ async def recognize(
     collection: CollectionPath,
     purpose: PurposeQuery = None,
     mode: ModeQuery = DEFAULT_MODE,
-    min_similarity: Similarity = DEFAULT_SIMILARITY,
+    min_similarity: Similarity = RULE_ALONE,
 ) -> Response:
     """Find every face of a picture, and name those subjects whose consent covers the purpose.
 
     Each face is judged by itself, and each name carries its own expected number of false matches.
-    The collection's rule raises `min_similarity` where so many faces, or so many enrolled, need it.
+    The collection's rule says how similar a match must be for that many faces and that many
+    enrolled; `min_similarity` may ask for more.
     """
     body = await read_picture(call)
 
@@ -194,7 +195,7 @@ async def search_faces_by_picture(
     collection: CollectionPath,
     purpose: PurposeQuery = None,
     mode: ModeQuery = DEFAULT_MODE,
-    min_similarity: Similarity = DEFAULT_SIMILARITY,
+    min_similarity: Similarity = RULE_ALONE,
     min_quality: QualityQuery = 0.0,
     top: Top = DEFAULT_TOP,
 ) -> Response:
@@ -240,7 +241,7 @@ async def search_users_by_picture(
     collection: CollectionPath,
     purpose: PurposeQuery = None,
     mode: ModeQuery = DEFAULT_MODE,
-    min_similarity: Similarity = DEFAULT_SIMILARITY,
+    min_similarity: Similarity = RULE_ALONE,
     min_quality: QualityQuery = 0.0,
     top: Top = DEFAULT_TOP,
 ) -> Response:
@@ -285,7 +286,7 @@ async def search_faces_by_face(
     collection: CollectionPath,
     face: FacePath,
     purpose: PurposeQuery = None,
-    min_similarity: Similarity = DEFAULT_SIMILARITY,
+    min_similarity: Similarity = RULE_ALONE,
     top: Top = DEFAULT_TOP,
 ) -> Response:
     """Search for an enrolled face among the other faces of its collection."""
@@ -315,7 +316,7 @@ async def search_users_by_face(
     collection: CollectionPath,
     face: FacePath,
     purpose: PurposeQuery = None,
-    min_similarity: Similarity = DEFAULT_SIMILARITY,
+    min_similarity: Similarity = RULE_ALONE,
     top: Top = DEFAULT_TOP,
 ) -> Response:
     """Search for an enrolled face among the users of its collection."""
@@ -345,7 +346,7 @@ async def search_users_by_user(
     collection: CollectionPath,
     user: UserPath,
     purpose: PurposeQuery = None,
-    min_similarity: Similarity = DEFAULT_SIMILARITY,
+    min_similarity: Similarity = RULE_ALONE,
     top: Top = DEFAULT_TOP,
 ) -> Response:
     """Search for a user among the others of the collection."""
