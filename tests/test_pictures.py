@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sayso.errors import PictureError, PictureTooLarge, UnreadablePicture
-from sayso.pictures import expand, read_picture_file
+from sayso.pictures import read_picture_file
 from sayso.vision.picture import PictureLimits
 
 LIMITS = PictureLimits(max_bytes=1000)
@@ -84,44 +84,3 @@ def test_only_what_was_typed_is_shown(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(UnreadablePicture) as caught:
         read_picture_file("none.jpg", LIMITS)
     assert str(tmp_path) not in str(caught.value)
-
-
-def test_folders_become_the_pictures_in_them_in_order(tmp_path: Path) -> None:
-    for name in ("b.JPG", "a.png", "notes.txt", "c.heic", ".hidden"):
-        (tmp_path / name).write_bytes(b"x")
-    (tmp_path / "below.jpg").mkdir()
-    other = tmp_path / "notes.txt"
-    assert expand([other, tmp_path]) == [
-        other,
-        *(tmp_path / name for name in ("a.png", "b.JPG", "c.heic")),
-    ]
-
-
-def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UnreadablePicture, match="no pictures in it"):
-        expand([tmp_path])
-
-
-def test_a_name_that_cannot_be_looked_at_is_left_to_the_reading(tmp_path: Path) -> None:
-    locked = tmp_path / "locked"
-    locked.mkdir()
-    (locked / "a.jpg").write_bytes(b"x")
-    locked.chmod(0)
-    with powerless_in(tmp_path):
-        paths = [Path("locked/a.jpg"), Path("n" * 300), Path("n" * 5000)]
-        assert expand(paths) == paths
-        for path, complaint in zip(paths, ("permitted", "too long", "too long"), strict=True):
-            with pytest.raises(UnreadablePicture, match=complaint):
-                read_picture_file(path, LIMITS)
-
-
-def test_a_folder_that_may_not_be_listed_is_told(tmp_path: Path) -> None:
-    (tmp_path / "locked").mkdir(mode=0)
-    with powerless_in(tmp_path), pytest.raises(UnreadablePicture, match="locked: Permission"):
-        expand([Path("locked")])
-
-
-def test_one_link_in_a_circle_does_not_cost_the_folder(tmp_path: Path) -> None:
-    (tmp_path / "loop.jpg").symlink_to(tmp_path / "loop.jpg")
-    (tmp_path / "a.jpg").write_bytes(b"x")
-    assert expand([tmp_path]) == [tmp_path / "a.jpg", tmp_path / "loop.jpg"]

@@ -33,6 +33,7 @@ from sayso.cli import (
     report,
     subjects,
 )
+from sayso.folders import WHY, PassedOver
 from sayso.gallery.times import microseconds
 from sayso.models.registry import load_registry
 from sayso.models.store import ModelStatus
@@ -66,6 +67,28 @@ pictures that could not be used are not in it, and the exit status is then 1. Wh
 used the array is empty; a single picture that could not be used prints nothing, as does a command
 that is refused as a whole. Fields may be added in later versions; those that are here keep their
 meaning.
+"""
+
+_REASONS = ", ".join(WHY)
+_LINES = f"""\
+## JSON Lines
+
+With `--jsonl FILE` (`-` prints them) `faces`, `recognize`, `enroll` and `evaluate` write a line for
+each picture as soon as it is done: what `--json` has of it, with
+
+- `picture`, its path as it was given, and `sha256`, of its file;
+- `asked`, a digest of all that was asked for: `--resume` leaves out a picture only where that and
+  `sha256` are the same;
+- `at`, when it was done, in UTC.
+
+A picture that failed has `picture` and `error` alone. In the end comes a line with `passed_over`, a
+path, `reason` and `why` for each file or folder that was not taken for a picture, and then one with
+the numbers: `done`, `failed` and `passed_over`. Without that the file is of a run that was
+interrupted. Reasons are: {_REASONS}.
+
+`enroll` adds `collection`, `subject` and `consent`; `evaluate` has `person`, `faces`, `quality`,
+`why` there is no template, or null, and the template in `sealed`, encrypted for the gallery alone.
+The lines that `redact` keeps beside its manifest have the manifest of the copy in `copy`.
 """
 
 #: What each field means, wherever it stands. A field without a line here fails the generator.
@@ -117,7 +140,9 @@ _MEANINGS = {
     "reason": "of a tombstone: asked, withdrawn, expired, collection (deleted) or restore; of a "
     "face in a redacted picture why it was kept (consent) or covered: no-match that the rule and "
     "a consent allow, too-small, blurred, unsure whether it is a face, duplicate (another face is "
-    "more like the same subject); or either, by-hand",
+    "more like the same subject); or either, by-hand; of what was passed over: " + _REASONS,
+    "passed_over": "what in the folders was not taken for a picture",
+    "path": "of what was passed over",
     "record": "how the audit log names the picture",
     "revoked": "when the key was revoked, or null",
     "sayso-audit-head": "1, the version of this form",
@@ -132,6 +157,7 @@ _MEANINGS = {
     "signature": "of the hash, Ed25519, 128 hex digits",
     "similarities": "of the faces that were found to be the subject's, best first; else empty",
     "time": "when: ISO 8601, UTC",
+    "why": "the same in words",
     "what": "what was done in words, for the person; of a problem, what is wrong",
     "a": "the first picture and the face that was compared",
     "b": "the second picture and the face that was compared",
@@ -285,6 +311,7 @@ def page() -> str:
         raise LookupError(f"fields with no meaning here, or none any more: {sorted(unknown)}")
     rows = [(code(name), _MEANINGS[name]) for name in sorted(seen)]
     parts.append(f"## Fields\n\n{table(['field', 'meaning'], rows)}\n")
+    parts.append(_LINES)
     parts.append(evaluation.section())
     return "\n".join(parts)
 
@@ -315,7 +342,8 @@ def _samples() -> Iterator[tuple[str, str, Any]]:
             "false_match_rate": documents.significant(4e-07),
         },
     )
-    yield "Enrolment", "`sayso enroll`.", enroll._document(_enrolment())
+    passed_over = [PassedOver(Path("pictures/notes.txt"), "not-a-picture")]
+    yield "Enrolment", "`sayso enroll`.", enroll._document(_enrolment(), passed_over)
     collection = Collection(
         "club", _TIME, "sface-2021dec", _VERSION, 128, 1, 1, rule=FalseMatchRule()
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sayso.errors import PictureTooLarge, UnreadablePicture
@@ -12,7 +11,7 @@ from sayso.errors import PictureTooLarge, UnreadablePicture
 if TYPE_CHECKING:
     from sayso.vision.picture import PictureLimits
 
-#: What a folder's pictures are told by; a file that is named itself may be called anything.
+#: What files are called that are meant to be pictures, whatever is in them (see ``folders``).
 PICTURE_SUFFIXES = frozenset(
     {".avif", ".bmp", ".gif", ".heic", ".heif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff",
      ".webp"}
@@ -56,33 +55,6 @@ def read_picture_file(path: str | os.PathLike[str], limits: PictureLimits) -> by
         raise UnreadablePicture(f"{shown}: {error.strerror or error}") from None
     _require_size(len(content), shown, limits)
     return content
-
-
-def expand(paths: list[Path]) -> list[Path]:
-    """Replace every folder among ``paths`` by the pictures directly in it, in order of name.
-
-    Raises UnreadablePicture when a folder cannot be listed or holds no picture. Whether the other
-    paths are files is left to the reading.
-    """
-    found: list[Path] = []
-    for path in paths:
-        # Unlike Path.is_dir, this takes a name that cannot be looked at for no folder.
-        if not os.path.isdir(path):  # noqa: PTH112
-            found.append(path)
-            continue
-        try:
-            names = sorted(os.listdir(path))  # noqa: PTH208
-        except OSError as error:
-            raise UnreadablePicture(f"{path}: {error.strerror or error}") from None
-        pictures = [
-            path / name
-            for name in names
-            if Path(name).suffix.lower() in PICTURE_SUFFIXES and not os.path.isdir(path / name)  # noqa: PTH112
-        ]
-        if not pictures:
-            raise UnreadablePicture(f"{path}: the folder has no pictures in it")
-        found.extend(pictures)
-    return found
 
 
 def _require_regular(mode: int, shown: str) -> None:

@@ -61,8 +61,9 @@ def test_a_folder_gives_an_array_and_its_failures_are_told(recognising: Cli, fol
     assert outcome.status == 1
     assert [Path(each["picture"]).name for each in outcome.document] == ["b.png", "c.jpg"]
     assert [len(each["faces"]) for each in outcome.document] == [1, 0]
-    (complaint,) = outcome.err.splitlines()
+    complaint, passed_over = outcome.err.splitlines()
     assert complaint.startswith(f"sayso: {folder / 'a.jpg'}: ")
+    assert passed_over.endswith(f"(not a picture that Sayso knows): {folder / 'notes.txt'}")
 
 
 def test_a_folder_of_one_picture_is_still_an_array(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sayso.evaluation.folder import EvaluationError, labelled_folder
+from tests.test_pictures import powerless_in
 
 
 @pytest.fixture
@@ -35,7 +36,33 @@ def test_each_subfolder_is_a_person(root: Path) -> None:
     assert found.files == ("ada/1.jpg", "ada/2.PNG", "bob/x.webp", "cy/a.heic")
     assert found.people == (0, 0, 1, 2)
     assert found.groups == (None, None, None)
-    assert set(found.passed_over) == {"notes.txt", "nobody", "ada/Thumbs.db", "ada/more.jpg"}
+    assert found.nobody == ("nobody",)
+    assert {str(each.path.relative_to(root)): each.reason for each in found.passed_over} == {
+        ".hidden": "hidden",
+        "ada/Thumbs.db": "system",
+        "ada/more.jpg": "subfolder",
+        "notes.txt": "not-of-a-person",
+    }
+    assert found.left_out == (".hidden", "ada/Thumbs.db", "ada/more.jpg", "nobody", "notes.txt")
+    (root / "ada" / "more.jpg" / "3.jfif").write_bytes(b"\xff\xd8\xff\xe0 and more")
+    deep = labelled_folder(root, recursive=True)
+    assert deep.files[:3] == ("ada/1.jpg", "ada/2.PNG", "ada/more.jpg/3.jfif")
+
+
+def test_the_same_file_is_no_pair_of_pictures(root: Path) -> None:
+    (root / "ada" / "copy.jpg").symlink_to("1.jpg")
+    os.link(root / "ada" / "1.jpg", root / "bob" / "ada.jpg")
+    found = labelled_folder(root)
+    assert found.files == ("ada/1.jpg", "ada/2.PNG", "bob/ada.jpg", "bob/x.webp", "cy/a.heic")
+    assert [each.reason for each in found.passed_over] == ["same-file"]
+
+
+def test_a_person_whose_folder_cannot_be_read_costs_no_other(root: Path) -> None:
+    (root / "bob").chmod(0)
+    with powerless_in(root):
+        found = labelled_folder(Path())
+    assert found.names == ("ada", "cy")
+    assert found.unread == ("bob: Permission denied",)
 
 
 def test_labels_are_those_of_the_user(root: Path, tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from sayso.cli.files import written
-from sayso.cli.labelled import measure, name_of, read_labelled, require_room, today
+from sayso.cli.labelled import measure, name_of, read_labelled, require_room, tell_unlooked, today
 from sayso.cli.output import complain, print_table, shown
-from sayso.cli.pictures import mode_option, require_models
+from sayso.cli.pictures import mode_option, recursive_option, require_models
 from sayso.cli.progress import busy
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ _PEOPLE = 1_000
     "holds among people of one group, too.",
 )
 @mode_option
-def calibrate(*, folder: Path, out: Path, groups: Path | None, mode: Mode) -> None:
+@recursive_option
+def calibrate(*, folder: Path, out: Path, groups: Path | None, mode: Mode, recursive: bool) -> int:
     """Measure on the people of FOLDER how often strangers reach which score; nobody is enrolled.
 
     FOLDER has one subfolder for each person, with that person's pictures directly in it. What is
@@ -49,9 +50,9 @@ def calibrate(*, folder: Path, out: Path, groups: Path | None, mode: Mode) -> No
     false matches are those of your own cameras and people.
     """
     require_room(out)
-    labelled = _labelled(folder, groups)
+    labelled = _labelled(folder, groups, recursive=recursive)
     require_models()
-    found, calibration = _calibrate(labelled, name_of(folder), mode)
+    found, calibration, well = _calibrate(labelled, name_of(folder), mode)
     from sayso.evidence.calibration import dumps
 
     with written(out) as file:
@@ -59,17 +60,20 @@ def calibrate(*, folder: Path, out: Path, groups: Path | None, mode: Mode) -> No
     _print(found, calibration)
     click.echo(f"written: {shown(out)}")
     click.echo(f"to use it: set SAYSO_CALIBRATION={shown(out.absolute())}")
+    return 0 if well else 1
 
 
-def _labelled(folder: Path, groups: Path | None) -> LabelledFolder:
+def _labelled(folder: Path, groups: Path | None, *, recursive: bool) -> LabelledFolder:
     from sayso.evaluation.calibrating import require_people
 
-    labelled = read_labelled(folder, groups, pairs=False)
+    labelled = read_labelled(folder, groups, pairs=False, recursive=recursive)
     require_people(len(labelled.names), str(folder))
     return labelled
 
 
-def _calibrate(labelled: LabelledFolder, name: str, mode: Mode) -> tuple[Calibrated, Calibration]:
+def _calibrate(
+    labelled: LabelledFolder, name: str, mode: Mode
+) -> tuple[Calibrated, Calibration, bool]:
     from dataclasses import replace
 
     from sayso.cli.gallery import any_gallery
@@ -82,6 +86,7 @@ def _calibrate(labelled: LabelledFolder, name: str, mode: Mode) -> tuple[Calibra
         version = app.template_version
         measured = measure(app, labelled, mode)
     _tell_failures(measured)
+    well = tell_unlooked(labelled, measured)
     model = version.partition("/")[0]
     shipped = calibration.default()
     with busy("comparing all pairs"):
@@ -94,7 +99,7 @@ def _calibrate(labelled: LabelledFolder, name: str, mode: Mode) -> tuple[Calibra
             normaliser=shipped.normaliser if shipped.model == model else None,
             fused=shipped.fused if shipped.model == model else None,
         )
-    return found, replace(found.calibration, provenance=_provenance(found, name, mode))
+    return found, replace(found.calibration, provenance=_provenance(found, name, mode)), well
 
 
 def _provenance(found: Calibrated, name: str, mode: Mode) -> str:

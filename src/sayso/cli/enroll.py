@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sayso.cli.documents import of_box, of_quality
+from sayso.cli.enrolling import enrol_one_by_one, line_of, of_picture, outcome_of
 from sayso.cli.gallery import (
     EVIDENCE_HELP,
     collection_argument,
+    evidence_document,
     evidence_line,
     gallery,
     make_consent,
     moment,
     subject_argument,
 )
+from sayso.cli.lines import Lines, asked_of, check_options, lines_option, resume_option
 from sayso.cli.notes import telling_declared
 from sayso.cli.output import complain, count, json_option, print_json, print_table, shown
-from sayso.cli.pictures import about, job_of, mode_option, pictures_argument, require_models
+from sayso.cli.passed_over import passed_over_document, tell_passed_over
+from sayso.cli.pictures import (
+    about,
+    job_of,
+    mode_option,
+    pictures_argument,
+    recursive_option,
+    require_models,
+)
 from sayso.cli.progress import busy
 
 if TYPE_CHECKING:
-    from sayso.results import Consent, Enrolment, PictureEnrolment
+    from sayso.folders import PassedOver
+    from sayso.results import Consent, Enrolment
     from sayso.vision.types import Mode
 
 
@@ -56,7 +68,10 @@ if TYPE_CHECKING:
     help="Enrol a face even if it is more like another enrolled subject: you know whose it is.",
 )
 @mode_option
+@recursive_option
 @json_option
+@lines_option
+@resume_option
 def enroll(
     *,
     collection: str,
@@ -67,15 +82,20 @@ def enroll(
     until: datetime | None,
     allow_lookalike: bool,
     mode: Mode,
+    recursive: bool,
     as_json: bool,
+    jsonl: str | None,
+    resume: bool,
 ) -> int:
     """Enrol SUBJECT from pictures, or folders of pictures, on the consent that you describe.
 
     Without --purpose and --evidence, a consent recorded earlier with "sayso consents add" must be
     live. The largest face of each picture is enrolled if it is good, and nobody else in it;
     pictures with several faces of similar size are refused, and so is a face that is more like
-    another enrolled subject.
+    another enrolled subject. With --jsonl each picture is enrolled by itself, as soon as it was
+    looked at; otherwise all of them at once.
     """
+    check_options(jsonl, resume=resume, as_json=as_json)
     consent = None
     if purposes or evidence is not None or until is not None:
         if not purposes or evidence is None:
@@ -83,26 +103,44 @@ def enroll(
             raise click.UsageError(f"a consent needs {missing} as well")
         consent = make_consent(purposes, evidence, None, until)
     with gallery() as app, telling_declared(app, collection, purposes):
-        job = job_of(pictures)
+        job = job_of(pictures, recursive=recursive)
         require_models()
-        with busy(f"enrolling {shown(subject)} from {count(len(job.paths), 'picture')}"):
-            result = app.enroll(
+
+        def enrol(paths: Sequence[Path]) -> Enrolment:
+            return app.enroll(
                 collection,
                 subject=subject,
-                pictures=job.paths,
+                pictures=paths,
                 consent=consent,
                 mode=mode,
                 allow_lookalike=allow_lookalike,
             )
+
+        if jsonl is not None:
+            asked = asked_of(
+                "enroll",
+                collection=collection,
+                subject=subject,
+                purposes=sorted(purposes),
+                evidence=None if consent is None else evidence_document(consent.evidence),
+                until=until,
+                mode=mode,
+                allow_lookalike=allow_lookalike,
+                version=app.template_version,
+            )
+            return enrol_one_by_one(app, job, enrol, Lines(jsonl, asked, line_of, resume=resume))
+        with busy(f"enrolling {shown(subject)} from {count(len(job.paths), 'picture')}"):
+            result = enrol(job.paths)
     well = job.tell_failures()
     for path, picture in zip(job.paths, result.pictures, strict=True):
         if picture.error is not None:
             well = False
-            complain(about(path, picture.error))
+            complain(shown(about(path, picture.error)))
     if as_json:
-        print_json(_document(result))
+        print_json(_document(result, job.passed_over))
     else:
         _print(result, consent)
+    tell_passed_over(job.passed_over)
     return 0 if well else 1
 
 
@@ -113,7 +151,7 @@ def _print(result: Enrolment, consent: Consent | None) -> None:
     rows = [
         [
             picture.picture,
-            _outcome(picture),
+            outcome_of(picture),
             f"{picture.quality.overall:.0f}" if picture.quality else "",
             f"{picture.faces}",
         ]
@@ -122,30 +160,15 @@ def _print(result: Enrolment, consent: Consent | None) -> None:
     print_table(["picture", "outcome", "quality", "faces found"], rows, right="llrr")
 
 
-def _outcome(picture: PictureEnrolment) -> str:
-    if picture.error is not None:
-        return "not enrolled"
-    if picture.repeated:
-        return "was enrolled before"
-    return f"enrolled, the largest of {picture.faces} faces" if picture.faces > 1 else "enrolled"
-
-
-def _document(result: Enrolment) -> dict[str, Any]:
+def _document(result: Enrolment, passed_over: Sequence[PassedOver]) -> dict[str, Any]:
     return {
         "collection": result.collection,
         "subject": result.subject,
         "consent": result.consent,
         "enrolled": result.enrolled,
         "pictures": [
-            {
-                "picture": picture.picture,
-                "faces": picture.faces,
-                "face_id": picture.face_id,
-                "repeated": picture.repeated,
-                "box": of_box(picture.box),
-                "quality": of_quality(picture.quality),
-                "error": str(picture.error) if picture.error else None,
-            }
+            {**of_picture(picture), "error": str(picture.error) if picture.error else None}
             for picture in result.pictures
         ],
+        "passed_over": passed_over_document(passed_over),
     }

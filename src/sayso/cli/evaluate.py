@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sayso.cli.files import written
-from sayso.cli.labelled import measure, name_of, read_labelled, require_room, today
+from sayso.cli.gallery import any_gallery
+from sayso.cli.labelled import (
+    Kept,
+    measure,
+    name_of,
+    read_labelled,
+    require_room,
+    tell_unlooked,
+    today,
+)
+from sayso.cli.lines import are_printed, check_options, lines_option, resume_option
 from sayso.cli.output import complain, count, print_json, print_table, shown
-from sayso.cli.pictures import mode_option, require_models
+from sayso.cli.pictures import mode_option, recursive_option, require_models
 from sayso.cli.progress import busy
 
 if TYPE_CHECKING:
     from sayso.evaluation.evaluate import Evaluation
+    from sayso.evaluation.folder import LabelledFolder
     from sayso.evaluation.promises import Promises
     from sayso.evaluation.scoring import Scorer
     from sayso.evidence.calibration import Calibration
@@ -48,6 +61,9 @@ _STANDARD_OUTPUT = "-"
 )
 @click.option("--compare", is_flag=True, help="Measure every way of scoring, side by side.")
 @mode_option
+@recursive_option
+@lines_option
+@resume_option
 def evaluate(
     *,
     folder: Path,
@@ -57,7 +73,10 @@ def evaluate(
     searched: Path | None,
     compare: bool,
     mode: Mode,
-) -> None:
+    recursive: bool,
+    jsonl: str | None,
+    resume: bool,
+) -> int:
     """Measure how well the people of FOLDER are told apart; nobody is enrolled.
 
     FOLDER has one subfolder for each person, with that person's pictures directly in it. Measured
@@ -70,8 +89,13 @@ def evaluate(
         raise click.UsageError("name what to write: --report OUT.html, --json OUT.json, or both")
     if report == _STANDARD_OUTPUT:
         raise click.UsageError("--report needs the name of a file; --json - prints the figures")
+    check_options(jsonl, resume=resume)
+    if are_printed(jsonl):
+        raise click.UsageError("--jsonl needs the name of a file, for an evaluation")
     _require_room(targets)
-    found = _evaluate(folder, groups, searched, mode, compare=compare)
+    work = _Work(folder, groups, searched, mode, compare, recursive, jsonl, resume)
+    found, well = work.evaluate()
+    status = 0 if well else 1
     document = found.to_json() if as_json else None
     if report:
         from sayso.evaluation.report import render
@@ -82,7 +106,7 @@ def evaluate(
             file.write(page)
     if as_json == _STANDARD_OUTPUT:
         print_json(document)
-        return
+        return status
     if as_json:
         with written(Path(as_json)) as file:
             json.dump(document, file, allow_nan=False, indent=1)
@@ -90,46 +114,70 @@ def evaluate(
     _print(found)
     for target in targets:
         click.echo(f"written: {shown(target)}")
+    return status
 
 
-def _evaluate(
-    folder: Path, groups: Path | None, searched: Path | None, mode: Mode, *, compare: bool
-) -> Evaluation:
-    from sayso import __version__
-    from sayso.cli.gallery import any_gallery
-    from sayso.evaluation.evaluate import Gallery, Provenance
-    from sayso.evaluation.evaluate import evaluate as measure_all
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be evaluated, and how."""
 
-    labelled = read_labelled(folder, groups, pairs=searched is None)
-    other = None
-    if searched is not None:
-        other = read_labelled(searched, None, pairs=False)
+    folder: Path
+    groups: Path | None
+    searched: Path | None
+    mode: Mode
+    compare: bool
+    recursive: bool
+    jsonl: str | None
+    resume: bool
+
+    def evaluate(self) -> tuple[Evaluation, bool]:
+        """Return what was measured, and whether all that should be looked at could be."""
+        from sayso import __version__
+        from sayso.evaluation.evaluate import Gallery, Provenance
+        from sayso.evaluation.evaluate import evaluate as measure_all
+
+        labelled, other = self._read()
+        require_models()
+        with contextlib.ExitStack() as stack:
+            app = stack.enter_context(any_gallery())
+            version, calibration = app.template_version, app.calibration
+            kept = None
+            if self.jsonl is not None:
+                kept = Kept(self.jsonl, self.mode, version, resume=self.resume)
+                stack.callback(kept.close)
+            measured = measure(app, labelled, self.mode, kept)
+            well = tell_unlooked(labelled, measured)
+            enrolled = None
+            if other is not None:
+                enrolled = Gallery(name_of(other.root), measure(app, other, self.mode, kept))
+                well = tell_unlooked(other, enrolled.measured) and well
+            if kept is not None:
+                kept.finish()
+        model = version.partition("/")[0]
+        provenance = Provenance(
+            folder=name_of(self.folder),
+            evaluated=today(),
+            model=model,
+            template_version=version,
+            mode=self.mode,
+            software=f"sayso {__version__}",
+        )
+        scorers = _scorers(model, calibration, self.compare)
+        with busy("comparing all pairs"):
+            found = measure_all(measured, scorers, provenance, labelled.left_out, enrolled)
+        return found, well
+
+    def _read(self) -> tuple[LabelledFolder, LabelledFolder | None]:
+        folder, searched = self.folder, self.searched
+        labelled = read_labelled(
+            folder, self.groups, pairs=searched is None, recursive=self.recursive
+        )
+        if searched is None:
+            return labelled, None
+        other = read_labelled(searched, None, pairs=False, recursive=self.recursive)
         if searched.samefile(folder):
             raise click.UsageError(f"--gallery names FOLDER itself, {folder}; name another folder")
-    require_models()
-    with any_gallery() as app:
-        version, calibration = app.template_version, app.calibration
-        measured = measure(app, labelled, mode)
-        enrolled = None
-        if other is not None:
-            enrolled = Gallery(name_of(other.root), measure(app, other, mode))
-    model = version.partition("/")[0]
-    provenance = Provenance(
-        folder=name_of(folder),
-        evaluated=today(),
-        model=model,
-        template_version=version,
-        mode=mode,
-        software=f"sayso {__version__}",
-    )
-    with busy("comparing all pairs"):
-        return measure_all(
-            measured,
-            _scorers(model, calibration, compare),
-            provenance,
-            labelled.passed_over,
-            enrolled,
-        )
+        return labelled, other
 
 
 def _scorers(model: str, calibration: Calibration | None, compare: bool) -> Sequence[Scorer]:
@@ -161,12 +209,12 @@ def _print(found: Evaluation) -> None:
         for point in result.verification.points if result.verification else ():
             rate = f"FNMR at FMR {one_in(point.false_match_rate)}"
             rows.append([result.scorer, rate, with_interval(point.fnmr)])
-        for gallery in result.identification.galleries if result.identification else ():
-            enrolled = f"{gallery.size:,} enrolled"
-            for search in gallery.points:
+        for searched in result.identification.galleries if result.identification else ():
+            enrolled = f"{searched.size:,} enrolled"
+            for search in searched.points:
                 rate = f"FNIR at FPIR {one_in(search.false_positive_rate)}, {enrolled}"
                 rows.append([result.scorer, rate, with_interval(search.fnir)])
-            rows += _promise_rows(result.scorer, gallery.promises, enrolled)
+            rows += _promise_rows(result.scorer, searched.promises, enrolled)
         if found.gallery is not None and result.open_set is not None:
             where = f"in {shown(found.gallery.folder)}"
             rows += _promise_rows(result.scorer, result.open_set.promises, where)

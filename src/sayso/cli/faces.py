@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sayso.cli.documents import of_face, of_picture
+from sayso.cli.lines import (
+    Lines,
+    are_printed,
+    asked_of,
+    check_options,
+    lines_option,
+    resume_option,
+)
 from sayso.cli.output import count, json_option, print_json, print_table, shown
 from sayso.cli.pictures import (
     Annotations,
@@ -15,6 +24,7 @@ from sayso.cli.pictures import (
     mode_option,
     out_option,
     pictures_argument,
+    recursive_option,
     require_models,
 )
 
@@ -25,14 +35,27 @@ if TYPE_CHECKING:
 @click.command(short_help="Find every face in pictures.")
 @pictures_argument
 @mode_option
+@recursive_option
 @json_option
+@lines_option
+@resume_option
 @out_option
-def faces(pictures: tuple[Path, ...], mode: Mode, as_json: bool, out: Path | None) -> int:
+def faces(
+    *,
+    pictures: tuple[Path, ...],
+    mode: Mode,
+    recursive: bool,
+    as_json: bool,
+    jsonl: str | None,
+    resume: bool,
+    out: Path | None,
+) -> int:
     """Find every face in pictures, or in folders of pictures; nobody is looked for.
 
     With --json, one picture gives an object, and several or a folder an array of them.
     """
-    job = job_of(pictures, as_json=as_json)
+    check_options(jsonl, resume=resume, as_json=as_json)
+    job = job_of(pictures, as_json=as_json, recursive=recursive, output=out)
     annotations = Annotations(out, job)
     require_models()
     from sayso.cli.gallery import any_gallery
@@ -40,27 +63,36 @@ def faces(pictures: tuple[Path, ...], mode: Mode, as_json: bool, out: Path | Non
 
     documents: list[dict[str, Any]] = []
 
-    def look(path: Path) -> tuple[Path, Analysis]:
-        data = job.read(path)
+    def look(path: Path, data: bytes) -> Analysis:
         analysis = app.detect(data, mode=mode)
         if annotations:
             labels = [FaceLabel(face.box) for face in analysis.faces]
             annotations.write(path, job.decode(data), labels)
-        return path, analysis
+        return analysis
 
-    def show(result: tuple[Path, Analysis]) -> None:
-        path, analysis = result
+    def show(path: Path, analysis: Analysis) -> None:
         if as_json:
-            found = [of_face(face) for face in analysis.faces]
-            documents.append(of_picture(path, analysis.width, analysis.height, found))
-        else:
+            documents.append(_document(path, analysis))
+        elif not are_printed(jsonl):
             _print(path, analysis)
 
-    with any_gallery() as app:
-        well = job.run("finding faces", look, show)
+    with contextlib.ExitStack() as stack:
+        app = stack.enter_context(any_gallery())
+        lines = None
+        if jsonl is not None:
+            asked = asked_of("faces", mode=mode, version=app.template_version)
+            lines = Lines(jsonl, asked, _document, resume=resume)
+            stack.callback(lines.close)
+            lines.keep(job.paths, job.read)
+        well = job.run("finding faces", look, show, lines)
     if as_json and (job.many or documents):
         print_json(documents if job.many else documents[0])
     return 0 if well else 1
+
+
+def _document(path: Path, analysis: Analysis) -> dict[str, Any]:
+    found = [of_face(face) for face in analysis.faces]
+    return of_picture(path, analysis.width, analysis.height, found)
 
 
 def _print(path: Path, analysis: Analysis) -> None:

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from sayso.cli.output import complain, print_json
+from sayso.cli.output import complain, count, print_json, shown
+from sayso.cli.passed_over import tell_passed_over
 from sayso.cli.progress import PictureProgress, TerminalProgress
 from sayso.errors import PictureError, SaysoError
+from sayso.folders import PassedOver, identity, look_through
 from sayso.models.files import write_atomically
-from sayso.pictures import PICTURE_SUFFIXES, expand, read_picture_file
+from sayso.pictures import PICTURE_SUFFIXES, read_picture_file
 
 if TYPE_CHECKING:
+    from sayso.cli.lines import Lines
     from sayso.vision.annotation import FaceLabel
     from sayso.vision.picture import PictureLimits
     from sayso.vision.types import Picture
@@ -47,6 +50,10 @@ mode_option = click.option(
     help="How much work goes into finding faces.",
 )
 
+recursive_option = click.option(
+    "--recursive", is_flag=True, help="Look into the subfolders of folders, too."
+)
+
 
 def place(context: click.Context, option: click.Parameter, value: str | None) -> Path | None:
     """Read where copies go; the empty name, which Path takes for this folder, is no place."""
@@ -68,13 +75,15 @@ out_option = click.option(
 class Job:
     """The pictures of one command: ``many`` when a list was asked for, not one picture.
 
-    ``failures`` says which of the folders that were named gave no pictures, and why.
+    ``failures`` says which folders and files could not be looked at, and why; ``passed_over`` what
+    of the folders was not taken for a picture.
     """
 
     paths: tuple[Path, ...]
     many: bool
     limits: PictureLimits
     failures: tuple[PictureError, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
 
     def read(self, path: Path) -> bytes:
         """Return the bytes of a picture; raises PictureError."""
@@ -89,53 +98,84 @@ class Job:
     def tell_failures(self) -> bool:
         """Tell of the folders that gave no pictures on standard error; True when there are none."""
         for failure in self.failures:
-            complain(str(failure))
+            complain(shown(str(failure)))
         return not self.failures
 
-    def run(self, what: str, work: Callable[[Path], T], show: Callable[[T], None]) -> bool:
-        """Do ``work`` on each picture and ``show`` its result; True when all went well.
+    def run(
+        self,
+        what: str,
+        work: Callable[[Path, bytes], T],
+        show: Callable[[Path, T], None],
+        lines: Lines[T] | None = None,
+    ) -> bool:
+        """Do ``work`` on each picture's bytes and ``show`` its result; True when all went well.
 
-        A picture or folder that fails is told of on standard error, and the rest go on.
+        A picture or folder that fails is reported on standard error, and the rest go on. With
+        ``lines`` each result is written there before it is shown, and those that are there already
+        are left out. What was passed over is reported in the end, also of an interrupted job.
         """
         well = self.tell_failures()
-        with PictureProgress(what, len(self.paths)) as progress:
-            for path in self.paths:
-                try:
-                    result = work(path)
-                except PictureError as error:
-                    well = False
-                    with progress.paused():
-                        complain(about(path, error))
-                else:
-                    with progress.paused():
-                        show(result)
-                progress.advance()
+        todo = [path for path in self.paths if lines is None or path not in lines]
+        if len(todo) < len(self.paths):
+            complain(f"{len(self.paths) - len(todo):,} of {len(self.paths):,} were done before")
+        done = 0
+        try:
+            with PictureProgress(what, len(todo)) as progress:
+                for path in todo:
+                    try:
+                        data = self.read(path)
+                        result = work(path, data)
+                    except PictureError as error:
+                        well = False
+                        if lines is not None:
+                            lines.fail(path, about(path, error))
+                        with progress.paused():
+                            complain(shown(about(path, error)))
+                    else:
+                        if lines is not None:
+                            lines.add(path, data, result)
+                        with progress.paused():
+                            show(path, result)
+                    done += 1
+                    progress.advance()
+        except KeyboardInterrupt:
+            hint = "" if lines is None else lines.hint
+            complain(f"stopped after {done:,} of {count(len(todo), 'picture')}{hint}")
+            raise
+        finally:
+            tell_passed_over(self.passed_over)
+        if lines is not None:
+            lines.finish(self.paths, self.passed_over)
         return well
 
 
-def job_of(pictures: Sequence[Path], *, as_json: bool = False) -> Job:
+def job_of(
+    pictures: Sequence[Path],
+    *,
+    as_json: bool = False,
+    recursive: bool = False,
+    output: Path | None = None,
+) -> Job:
     """Return what is to be done; raises PictureError when no picture is left to look at.
 
     That is so only of folders, for which ``as_json`` promises an array: an empty one, then.
+    ``recursive`` enters subfolders, but not ``output``, where copies go.
     """
     from sayso.settings import load_settings
 
     # os.path, here and below: Path's own questions raise for a name that cannot be looked at.
     many = len(pictures) > 1 or os.path.isdir(pictures[0])  # noqa: PTH112
-    paths: list[Path] = []
-    failures: list[PictureError] = []
-    for picture in pictures:
-        try:
-            paths += expand([picture])
-        except PictureError as error:
-            failures.append(error)
-    if not paths:
+    found = look_through(pictures, recursive=recursive, output=output)
+    failures = (*found.failures, *found.barren)
+    if not found.pictures:
+        tell_passed_over(found.passed_over)
         for failure in failures[:-1]:
-            complain(str(failure))
+            complain(shown(str(failure)))
         if as_json:
             print_json([])
         raise failures[-1]
-    return Job(tuple(paths), many, load_settings().picture_limits, tuple(failures))
+    limits = load_settings().picture_limits
+    return Job(found.pictures, many, limits, failures, found.passed_over)
 
 
 def about(path: Path, error: SaysoError) -> str:
@@ -197,9 +237,9 @@ def targets_of(out: Path, job: Job, suffixes: Sequence[str], hint: str) -> dict[
 
 def require_others(targets: Iterable[Path], job: Job, hint: str) -> None:
     """Raise a usage error for a file to be written that is, by any name, one of the pictures."""
-    sources = {_identity(path) for path in job.paths} - {None}
+    sources = {identity(path) for path in job.paths} - {None}
     for target in targets:
-        if _identity(target) in sources:
+        if identity(target) in sources:
             raise click.BadParameter(
                 f"{target} is one of the pictures, and would be overwritten", param_hint=hint
             )
@@ -242,15 +282,6 @@ def place_of(path: Path) -> str:
 def _alike(name: str) -> str:
     """Return what is equal for names that some file systems take for one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from all others; None where there is none to be seen."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _names(path: Path, suffixes: Sequence[str]) -> Iterator[str]:

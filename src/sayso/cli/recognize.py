@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,15 @@ import click
 
 from sayso.cli.documents import of_face, of_picture, of_threshold
 from sayso.cli.gallery import collection_argument, gallery
+from sayso.cli.lines import (
+    Line,
+    Lines,
+    are_printed,
+    asked_of,
+    check_options,
+    lines_option,
+    resume_option,
+)
 from sayso.cli.notes import tell_undeclared
 from sayso.cli.output import (
     UNKNOWN,
@@ -25,8 +35,10 @@ from sayso.cli.pictures import (
     mode_option,
     out_option,
     pictures_argument,
+    recursive_option,
     require_models,
 )
+from sayso.cli.standing import Standing
 
 if TYPE_CHECKING:
     from sayso.results import Recognition, Threshold
@@ -45,7 +57,10 @@ if TYPE_CHECKING:
     "asks for more.",
 )
 @mode_option
+@recursive_option
 @json_option
+@lines_option
+@resume_option
 @out_option
 def recognize(
     *,
@@ -54,7 +69,10 @@ def recognize(
     purpose: str,
     min_similarity: float,
     mode: Mode,
+    recursive: bool,
     as_json: bool,
+    jsonl: str | None,
+    resume: bool,
     out: Path | None,
 ) -> int:
     """Name everybody in pictures whose consent covers the purpose; all others are unknown.
@@ -64,37 +82,64 @@ def recognize(
     from sayso.vision.annotation import FaceLabel
 
     documents: list[dict[str, Any]] = []
-    with gallery() as app:
-        app.collection(collection)  # refuse before any work is done
-        job = job_of(pictures, as_json=as_json)
+    check_options(jsonl, resume=resume, as_json=as_json)
+    with contextlib.ExitStack() as stack:
+        app = stack.enter_context(gallery())
+        rule = app.collection(collection).rule  # refuse before any work is done
+        job = job_of(pictures, as_json=as_json, recursive=recursive, output=out)
         annotations = Annotations(out, job)
         require_models()
 
-        def look(path: Path) -> tuple[Path, Recognition]:
-            data = job.read(path)
+        def look(path: Path, data: bytes) -> Recognition:
             result = app.recognize(
                 collection, data, purpose=purpose, mode=mode, min_similarity=min_similarity
             )
             if annotations:
                 labels = [FaceLabel(each.box, each.subject, each.similarity) for each in result]
                 annotations.write(path, job.decode(data), labels)
-            return path, result
+            return result
 
-        def show(found: tuple[Path, Recognition]) -> None:
-            path, result = found
+        def show(path: Path, result: Recognition) -> None:
             if as_json:
-                faces = [of_face(each.face, each) for each in result]
-                document = of_picture(path, result.width, result.height, faces)
-                documents.append({**document, "threshold": of_threshold(result.threshold)})
-            else:
+                documents.append(_document(path, result))
+            elif not are_printed(jsonl):
                 _print(path, result)
 
-        well = job.run("recognising", look, show)
+        lines = None
+        if jsonl is not None:
+            asked = asked_of(
+                "recognize",
+                collection=collection,
+                purpose=purpose,
+                mode=mode,
+                min_similarity=min_similarity,
+                rule=[rule.max_expected, rule.per],
+                version=app.template_version,
+            )
+            lines = Lines(jsonl, asked, _document, resume=resume)
+            stack.callback(lines.close)
+            standing = Standing.of(app, collection, purpose) if lines.before else None
+            lines.keep(
+                job.paths,
+                job.read,
+                lambda _, line: standing is not None and standing.holds(_named(line), line["at"]),
+            )
+        well = job.run("recognising", look, show, lines)
         if well:
             tell_undeclared(app, collection, purpose)
     if as_json and (job.many or documents):
         print_json(documents if job.many else documents[0])
     return 0 if well else 1
+
+
+def _document(path: Path, result: Recognition) -> dict[str, Any]:
+    faces = [of_face(each.face, each) for each in result]
+    document = of_picture(path, result.width, result.height, faces)
+    return {**document, "threshold": of_threshold(result.threshold)}
+
+
+def _named(line: Line) -> set[str]:
+    return {face["subject"] for face in line["faces"] if face["subject"] is not None}
 
 
 def _print(path: Path, result: Recognition) -> None:

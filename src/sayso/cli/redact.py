@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import os
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sayso.cli.files import written
+from sayso.cli.copies import OUTPUT, Copies
 from sayso.cli.gallery import gallery
+from sayso.cli.lines import asked_of
 from sayso.cli.notes import tell_undeclared
-from sayso.cli.output import complain, count, json_option, print_json, shown
+from sayso.cli.output import count, json_option, print_json, shown
 from sayso.cli.pictures import (
     Job,
-    OutputError,
     job_of,
     place,
-    place_of,
+    recursive_option,
     require_models,
-    require_others,
-    targets_of,
 )
-from sayso.models.files import write_atomically
+from sayso.cli.standing import Standing
 
 if TYPE_CHECKING:
     from sayso.redaction.types import Style
     from sayso.results import Redacted
 
-_OUTPUT = "OUTPUT"
 _SIDES = 4
 
 
@@ -60,7 +56,7 @@ def _boxes(
     required=True,
     type=click.Path(path_type=Path),
 )
-@click.argument("output", metavar=_OUTPUT, callback=place)
+@click.argument("output", metavar=OUTPUT, callback=place)
 @click.option("--collection", metavar="C", required=True, help="Who can be recognised.")
 @click.option(
     "--purpose", metavar="P", required=True, help="What whoever is to be seen must agree to."
@@ -98,6 +94,23 @@ def _boxes(
     is_flag=True,
     help="Look for faces more closely: some more are found, in several times the time.",
 )
+@click.option(
+    "--jsonl",
+    "record",
+    metavar="FILE",
+    callback=place,
+    help="Where each copy of several pictures is recorded as it is made, one a line, for --resume "
+    "to go on from: beside the manifest, with an l behind its name, unless given. It names those "
+    "who are kept.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on after an interruption, or with pictures that came since: leave out those whose "
+    "copies are there, of the same picture with the same options. Where somebody who is shown has "
+    "withdrawn, the copy is made anew.",
+)
+@recursive_option
 @click.option("--force", is_flag=True, help="Replace files that are there; never a picture given.")
 @json_option
 def redact(
@@ -111,6 +124,9 @@ def redact(
     uncover: tuple[tuple[float, ...], ...],
     manifest: Path | None,
     thorough: bool,
+    record: Path | None,
+    resume: bool,
+    recursive: bool,
     force: bool,
     as_json: bool,
 ) -> int:
@@ -122,20 +138,33 @@ def redact(
 
     OUTPUT is a file for one picture, and a folder for several. A format that cannot be written,
     such as HEIC, becomes .jpg. With --json the manifest is printed, too: for one picture an object,
-    and for several or a folder an array of them.
+    and for several or a folder an array of them. Copies of pictures in subfolders are put into
+    OUTPUT itself.
     """
-    with gallery() as app:
-        app.collection(collection)  # refuse before any work is done
-        job = job_of(inputs, as_json=as_json)
-        if job.many and (cover or uncover):
-            raise click.UsageError("--cover and --uncover are for one picture at a time")
-        copies = _Copies(output, manifest, job, force=force)
+    with contextlib.ExitStack() as stack:
+        app = stack.enter_context(gallery())
+        rule = app.collection(collection).rule  # refuse before any work is done
+        job = job_of(inputs, as_json=as_json, recursive=recursive, output=output)
+        _check(job, by_hand=bool(cover or uncover), recorded=bool(resume or record))
+        copies = Copies(output, manifest, record, job, force=force, resume=resume)
         require_models()
+        if job.many:
+            asked = asked_of(
+                "redact",
+                collection=collection,
+                purpose=purpose,
+                style=style,
+                thorough=thorough,
+                rule=[rule.max_expected, rule.per],
+                version=app.template_version,
+            )
+            stack.callback(copies.close)
+            copies.open(asked, lambda: Standing.of(app, collection, purpose))
 
-        def look(path: Path) -> tuple[Path, Redacted]:
-            redacted = app.redact(
+        def look(path: Path, data: bytes) -> Redacted:
+            return app.redact(
                 collection,
-                job.read(path),
+                data,
                 purpose=purpose,
                 style=style,
                 cover=cover,
@@ -143,16 +172,16 @@ def redact(
                 thorough=thorough,
                 suffix=copies.targets[path].suffix,
             )
-            copies.write(path, redacted)
-            return path, redacted
 
-        def show(done: tuple[Path, Redacted]) -> None:
-            path, redacted = done
+        def show(path: Path, redacted: Redacted) -> None:
+            # After its line: a copy that is there is one that the next run knows.
+            copies.write(path, redacted)
             if not as_json:
-                click.echo(f"{shown(path)} -> {shown(copies.targets[path])}: {_tally([redacted])}")
+                told = _tally([copies.done[path]])
+                click.echo(f"{shown(path)} -> {shown(copies.targets[path])}: {told}")
 
         try:
-            well = job.run("redacting", look, show)
+            well = job.run("redacting", look, show, copies.lines)
         finally:  # also of what was done before it was interrupted
             copies.tell_earlier()
             copies.write_manifest()
@@ -166,87 +195,18 @@ def redact(
     return 0 if well else 1
 
 
-class _Copies:
-    """Where the copies of a job's pictures and their manifest go, decided before any work is done.
-
-    Nothing that is there is replaced unless ``force``, even if it comes while the job runs; and
-    never one of the pictures.
-    """
-
-    def __init__(self, output: Path, manifest: Path | None, job: Job, *, force: bool) -> None:
-        from sayso.redacted import MEDIA_TYPES
-
-        self.targets = targets_of(output, job, tuple(MEDIA_TYPES), _OUTPUT)
-        self.done: dict[Path, Redacted] = {}
-        self._many, self._force = job.many, force
-        self._manifest = manifest = _beside(output) if manifest is None else manifest
-        require_others([manifest], job, "--manifest")
-        if place_of(manifest) in {place_of(target) for target in self.targets.values()}:
-            raise click.BadParameter(
-                f"{manifest} is where a copy goes; name another file", param_hint="--manifest"
-            )
-        for file in (*self.targets.values(), manifest):
-            if not force and os.path.lexists(file):
-                raise OutputError(_is_there(file))
-        self._earlier = {target for target in self.targets.values() if os.path.lexists(target)}
-        for path, target in self.targets.items():
-            if target != output and path.suffix.lower() not in MEDIA_TYPES:
-                complain(f"{path} becomes {target.name}: {path.suffix} cannot be written")
-
-    @property
-    def document(self) -> Any:
-        """The manifest: of one picture, or an array of those of several."""
-        told = [
-            redacted.manifest(str(path), str(self.targets[path]))
-            for path, redacted in self.done.items()
-        ]
-        return told if self._many else told[0]
-
-    def write(self, path: Path, redacted: Redacted) -> None:
-        """Write the copy of a picture; raises OutputError."""
-        target = self.targets[path]
-        try:
-            write_atomically(target, redacted.data, replace=self._force)
-        except FileExistsError:
-            raise OutputError(_is_there(target)) from None
-        except OSError as error:
-            raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
-        self.done[path] = redacted
-
-    def tell_earlier(self) -> None:
-        """Name the copies of an earlier run whose pictures gave none in this one.
-
-        Somebody in them may have withdrawn since, so nobody should take them for new ones.
-        """
-        for path, target in self.targets.items():
-            if target in self._earlier and path not in self.done and os.path.isfile(target):  # noqa: PTH113
-                complain(
-                    f"{target}: the copy of an earlier run is still there, and was not made anew"
-                )
-
-    def write_manifest(self) -> None:
-        """Write the manifest, for its owner alone, if there is anything to tell."""
-        if not self.done:
-            return
-        with written(self._manifest, replace=self._force) as file:
-            json.dump(self.document, file, allow_nan=False, indent=1)
-            file.write("\n")
+def _check(job: Job, *, by_hand: bool, recorded: bool) -> None:
+    """Raise a usage error for what is for one picture, or for several, and not for these."""
+    if job.many and by_hand:
+        raise click.UsageError("--cover and --uncover are for one picture at a time")
+    if not job.many and recorded:
+        raise click.UsageError("--resume and --jsonl are for several pictures, or a folder")
 
 
-def _beside(output: Path) -> Path:
-    """Return where the manifest goes unless it is said: not into a folder that is published."""
-    whole = Path(os.path.abspath(output)) if output.name in {"", ".."} else output  # noqa: PTH100
-    if not whole.name:
-        raise click.UsageError(f"say with --manifest where the manifest goes, not into {output}")
-    return whole.with_name(f"{whole.name}.json")
-
-
-def _is_there(file: Path) -> str:
-    return f"{file} is there already: name another, or use --force"
-
-
-def _tally(done: Iterable[Redacted]) -> str:
+def _tally(done: Iterable[dict[str, Any]]) -> str:
+    """Count the faces of manifests of copies."""
     faces = covered = kept = 0
     for each in done:
-        faces, covered, kept = faces + len(each.faces), covered + each.covered, kept + each.kept
+        faces += len(each["faces"])
+        covered, kept = covered + each["covered"], kept + each["kept"]
     return f"{count(faces, 'face')}, {covered:,} covered, {kept:,} kept"

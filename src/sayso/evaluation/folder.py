@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sayso.errors import SaysoError
-from sayso.pictures import PICTURE_SUFFIXES
+from sayso.folders import PassedOver, look_through, reason_by_name
 
 _HEADER = ["person", "group"]
 #: Far more than a line for each of a million people.
@@ -28,11 +28,12 @@ class EvaluationError(SaysoError):
 
 @dataclass(frozen=True, slots=True)
 class LabelledFolder:
-    """Which pictures there are of whom.
+    """The pictures of each person.
 
     ``files`` are relative to ``root``, as ``PERSON/PICTURE``; ``people`` has for each the place of
     its person in ``names``. ``groups`` has a label, or None, for each of ``names``. ``passed_over``
-    names what was not taken for a picture or a person.
+    says what was not taken for a picture, and why, ``nobody`` which folders have no picture, and
+    ``unread`` what could not be looked at.
     """
 
     root: Path
@@ -40,7 +41,15 @@ class LabelledFolder:
     people: tuple[int, ...]
     names: tuple[str, ...]
     groups: tuple[str | None, ...]
-    passed_over: tuple[str, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
+    nobody: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What was not taken for a picture or a person, by its name within the folder."""
+        passed_over = (str(each.path.relative_to(self.root)) for each in self.passed_over)
+        return tuple(sorted((*passed_over, *self.nobody)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,32 +77,34 @@ class Measured:
 
 
 def labelled_folder(
-    root: Path, groups: Path | None = None, *, pairs: bool = True
+    root: Path, groups: Path | None = None, *, pairs: bool = True, recursive: bool = False
 ) -> LabelledFolder:
     """Read which pictures of whom a folder holds; raises EvaluationError when it is of no use.
 
     Without ``pairs`` one picture of one person is enough: for searches in another folder. Each
-    subfolder is a person; folders within those are not entered, and neither are names that begin
-    with a dot.
+    subfolder is a person, also one that is a link; folders within those are entered only with
+    ``recursive``, and hold pictures of the same person. See ``sayso.folders`` for what is a
+    picture.
     """
     names: list[str] = []
     files: list[str] = []
     people: list[int] = []
-    passed_over: list[str] = []
+    passed_over: list[PassedOver] = []
+    nobody: list[str] = []
+    unread: list[str] = []
     for name, is_folder in _entries(root):
-        if not is_folder:
-            passed_over.append(name)
+        if name.startswith(".") or not is_folder:
+            passed_over.append(_no_person(root / name))
             continue
-        pictures: list[str] = []
-        for each, nested in _entries(root / name):
-            known = not nested and Path(each).suffix.lower() in PICTURE_SUFFIXES
-            (pictures if known else passed_over).append(f"{name}/{each}")
-        if pictures:
-            people += [len(names)] * len(pictures)
+        found = look_through([root / name], recursive=recursive)
+        passed_over += found.passed_over
+        unread += map(str, found.failures)
+        if found.pictures:
+            people += [len(names)] * len(found.pictures)
             names.append(name)
-            files += pictures
+            files += [str(each.relative_to(root)) for each in found.pictures]
         else:
-            passed_over.append(name)
+            nobody.append(name)
     _require_people(root, names)
     if pairs:
         _require_pairs(root, names, people)
@@ -105,7 +116,18 @@ def labelled_folder(
         tuple(names),
         tuple(labels.get(name) for name in names),
         tuple(passed_over),
+        tuple(nobody),
+        tuple(unread),
     )
+
+
+def _no_person(path: Path) -> PassedOver:
+    """Return why something directly in a labelled folder is not a person's folder."""
+    try:
+        reason = reason_by_name(path)
+    except OSError:  # whatever it is, it is not a picture of a person
+        reason = None
+    return PassedOver(path, reason or "not-of-a-person")
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, bool]]:
@@ -118,7 +140,7 @@ def _entries(folder: Path) -> Iterator[tuple[str, bool]]:
         raise EvaluationError(
             f"{folder}: {error.strerror or error}; name a folder with one subfolder for each person"
         ) from None
-    yield from ((each.name, each.is_dir()) for each in found if not each.name.startswith("."))
+    yield from ((each.name, each.is_dir()) for each in found)
 
 
 def _require_people(root: Path, names: list[str]) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from sayso.durable import put_in_place, sync_folder
@@ -39,7 +40,7 @@ def write_atomically(path: Path, content: bytes, *, replace: bool = True) -> Non
     Raises OSError when the folder cannot be written or is full, and without ``replace``
     FileExistsError for a path that is taken.
     """
-    temporary = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    temporary = path.parent / f"{_unfinished(path)}{secrets.token_hex(8)}"
     # The umask is left to the system: to read it, one has to set it, for every thread at once.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o666)
@@ -54,6 +55,27 @@ def write_atomically(path: Path, content: bytes, *, replace: bool = True) -> Non
             temporary.unlink()
         raise
     sync_folder(path.parent)
+
+
+def sweep_unfinished(paths: Iterable[Path]) -> None:
+    """Remove what killed writers have left of files that ``write_atomically`` was to make.
+
+    Only for a caller who keeps out all who could be writing one.
+    """
+    by_folder: dict[Path, list[str]] = {}
+    for path in paths:
+        by_folder.setdefault(path.parent, []).append(_unfinished(path))
+    for folder, prefixes in by_folder.items():
+        known = frozenset(prefixes)
+        for leftover in folder.glob(f"{TEMPORARY_PREFIX}*-*"):
+            if f"{leftover.name.rpartition('-')[0]}-" in known:
+                with contextlib.suppress(OSError):
+                    leftover.unlink()
+
+
+def _unfinished(path: Path) -> str:
+    """Return how the names begin of what becomes a file, beside it: of the same length for all."""
+    return f"{TEMPORARY_PREFIX}{sha256_of(os.fsencode(path.name))[:16]}-"
 
 
 def sweep_temporaries(folder: Path) -> None:

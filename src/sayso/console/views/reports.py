@@ -11,7 +11,6 @@ from sayso.console import words
 from sayso.console.routing import Page
 from sayso.console.visits import Visit
 from sayso.core.evaluations import MOST_PICTURES
-from sayso.pictures import PICTURE_SUFFIXES
 from sayso.results import EvaluationRun
 from sayso.vision.types import MODES
 
@@ -25,7 +24,6 @@ async def _list(visit: Visit) -> Response:
         "reports.html",
         reports=found[::-1],
         modes=MODES,
-        suffixes=" ".join(sorted(PICTURE_SUFFIXES)),
         most=MOST_PICTURES,
     )
 

@@ -1,16 +1,13 @@
 // Pictures that are dropped, pasted, or chosen: one list of files, whatever way they came.
 import { say } from "./ask.js";
-
-const PICTURE = /\.(jpe?g|png|webp|tiff?|heic|heif|avif|gif|bmp)$/i;
-
-/** Whether a file looks like a picture by its type or name; the server looks at what is in it. */
-const isPicture = (file) => file.type.startsWith("image/") || PICTURE.test(file.name);
+import { isPicture } from "./sniff.js";
 
 /** Call `take(files)` whenever pictures come in, in the order of their names within a folder. */
 export function onPictures(take) {
   const zone = document.getElementById("drop");
-  const offer = (files) => {
-    const pictures = files.filter(isPicture);
+  const offer = async (files) => {
+    const known = await Promise.all(files.map(isPicture));
+    const pictures = files.filter((_, place) => known[place]);
     if (pictures.length > 0) take(pictures);
     else document.getElementById("progress-text").textContent = say("look.drop.none");
   };

@@ -2,6 +2,7 @@
 import { ask, say, Refused } from "./ask.js";
 import { rows } from "./csv.js";
 import { API, CONSOLE } from "./place.js";
+import { isPicture } from "./sniff.js";
 
 const EVALUATIONS = `${API}/evaluations`;
 // So many of the pictures that are of no use are listed.
@@ -9,13 +10,12 @@ const SHOWN = 100;
 const find = (id) => document.getElementById(id);
 const form = find("new");
 const most = Number(form.dataset.most);
-const suffixes = new Set(form.dataset.suffixes.split(" "));
 let chosen = null;
 let labels = null;
 
 form.hidden = false;
-find("folder").addEventListener("change", () => {
-  chosen = pictures([...find("folder").files]);
+find("folder").addEventListener("change", async () => {
+  chosen = await pictures([...find("folder").files]);
   find("chosen").textContent = inWords(chosen);
   if (chosen.folder && !find("name").value) find("name").value = chosen.folder.slice(0, 255);
   readGroups();
@@ -27,16 +27,14 @@ form.addEventListener("submit", (event) => {
 });
 
 /** What of a chosen folder is evaluated: files that are directly in a folder of the chosen one. */
-function pictures(files) {
+async function pictures(files) {
   const found = [];
   let passedOver = 0;
   let folder = "";
   for (const file of files) {
     const [root, person, name, ...deeper] = file.webkitRelativePath.split("/");
     folder = root;
-    if ([person, name].some((each) => each?.startsWith("."))) continue;
-    const suffix = name?.slice(name.lastIndexOf(".")).toLowerCase();
-    if (name && !deeper.length && suffixes.has(suffix)) found.push({ person, name, file });
+    if (name && !deeper.length && !person.startsWith(".") && await isPicture(file)) found.push({ person, name, file });
     else passedOver += 1;
   }
   found.sort((a, b) => (a.file.webkitRelativePath < b.file.webkitRelativePath ? -1 : 1));
