@@ -26,6 +26,7 @@ from sayso.errors import (
     EvaluationNotReady,
     FaceNotFound,
     LooksLikeAnother,
+    NameConflict,
     PurposeNotDeclared,
     SaysoError,
     SubjectNotFound,
@@ -73,8 +74,9 @@ class Term:
 
 @dataclass
 class Given:
-    """A consent that is on record."""
+    """A consent that was ``recorded`` then."""
 
+    recorded: datetime
     evidence: object
     start: datetime
     until: datetime | None
@@ -104,33 +106,61 @@ class Given:
 
 @dataclass(eq=False)
 class Enrolled:
-    """A face: the consent that it lives on, and the user that it is associated with.
+    """A face: the purposes that it was enrolled for, and the user that it is associated with.
 
-    ``pictured`` is the one from their picture.
+    ``serves`` has those that it may be shown for while consent to them is live: the ones that it
+    was enrolled for, and the ones that somebody who sees everybody added. ``pictured`` is the one
+    from their picture.
     """
 
-    given: Given
+    kept_for: set[str]
+    serves: set[str]
     pictured: bool = False
     user: Person | None = None
 
 
 @dataclass(eq=False)
 class Person:
-    """A subject; their face in every picture and template is their own."""
+    """A subject; their face in every picture and template is their own.
+
+    ``known_for`` has the purposes for which they are known as a user, if they are one.
+    """
 
     name: str
+    created: datetime
     consents: list[Given] = field(default_factory=list)
     enrolled: list[Enrolled] = field(default_factory=list)
     returned: int = 0
     user: bool = False
+    known_for: set[str] = field(default_factory=set)
 
     @property
     def faces(self) -> int:
         return len(self.enrolled)
 
+    def faces_for(self, purpose: str | None, now: datetime) -> list[Enrolled]:
+        """Return the faces that may be shown for a purpose; all of them where there is none."""
+        if purpose is None:
+            return self.enrolled
+        return [f for f in self.enrolled if purpose in f.serves and purpose in self.live(now)]
+
+    def is_user_for(self, purpose: str | None, now: datetime) -> bool:
+        known = purpose is None or (purpose in self.known_for and purpose in self.live(now))
+        return self.user and known
+
     def drop_faces(self, now: datetime) -> None:
+        """Forget what served a purpose that has ended, and faces that nothing keeps."""
         standing = self.standing(now)
-        self.enrolled = [face for face in self.enrolled if standing & set(face.given.terms)]
+        self.known_for &= standing
+        for face in self.enrolled:
+            face.serves &= standing
+        self.enrolled = [face for face in self.enrolled if face.kept_for & face.serves]
+
+    def extend(self, purposes: Iterable[str]) -> None:
+        """Let all faces, and the user, serve more purposes; none is kept for them."""
+        for face in self.enrolled:
+            face.serves |= set(purposes)
+        self.known_for |= set(purposes)
 
     def live(self, now: datetime) -> set[str]:
         return {purpose for given in self.consents for purpose in given.live(now)}
@@ -163,7 +193,7 @@ class Club:
 
     def person(self, name: str) -> Person:
         """Return the subject of that name, or what a new one would be."""
-        return self.people.get(name) or Person(name)
+        return self.people.get(name) or Person(name, datetime.min)
 
     def unlink(self, user: Person) -> None:
         """Take every face from a user."""
@@ -236,9 +266,13 @@ class World:
             raise SubjectNotFound
         return people[name]
 
-    def _about(self, who: Holder, name: str, person: Person) -> tuple[str, int, tuple[str, ...]]:
-        live = person.live(self.now)
-        return name, person.faces, tuple(sorted(live if who.sees_everybody else {str(who.purpose)}))
+    def _about(self, who: Holder, name: str, person: Person) -> tuple[Any, ...]:
+        live = sorted(person.live(self.now))
+        if who.sees_everybody:
+            return name, person.faces, tuple(live), person.created
+        own = str(who.purpose)
+        made = min(given.recorded for given in person.consents if own in given.terms)
+        return name, len(person.faces_for(own, self.now)), (own,), made
 
     def _records(self, who: Holder, person: Person) -> list[tuple[Any, ...]]:
         if who.sees_everybody:
@@ -248,7 +282,11 @@ class World:
 
     def _counts(self, who: Holder, name: str, club: Club) -> tuple[str, int, int]:
         seen = [p for n, p in club.people.items() if n not in self._hidden(who, name)]
-        return name, len(seen), sum(person.faces for person in seen)
+        faces = [face for p in seen for face in p.faces_for(self._known_purpose(who), self.now)]
+        return name, len(seen), len(faces)
+
+    def _known_purpose(self, who: Holder) -> str | None:
+        return None if who.sees_everybody else who.purpose
 
     def _require_purposes(self, who: Holder, purposes: Iterable[str]) -> None:
         if not who.sees_everybody and set(purposes) - {who.purpose}:
@@ -276,7 +314,7 @@ class World:
             bounds = [] if consent.until is None else [consent.until]
             bounds += [] if rule.max_days is None else [given + rule.max_days * DAY]
             terms[name] = Term(min(bounds, default=None), rule.idle_days * DAY)
-        new = Given(consent.evidence, start, consent.until, given, given, terms)
+        new = Given(self.now, consent.evidence, start, consent.until, given, given, terms)
         if any(new.ends(name) <= max(start, self.now) for name in terms):
             raise ConsentRequired
         club.purposes.update(rules)
@@ -350,29 +388,62 @@ class World:
             club.purposes = declared  # what is refused declares nothing
             raise refused
         for name, given in rests_on.items():
-            consents = club.people.setdefault(name, Person(name)).consents
-            if not any(each is given for each in consents):
-                consents.append(given)
+            person = club.people.setdefault(name, Person(name, self.now))
+            self._record(who, person, given)
         return [(club.people[name], rests_on[name]) for name in names]
+
+    def _record(self, who: Holder, person: Person, given: Given) -> None:
+        """Put a consent on record: what is there serves it if the caller sees everybody."""
+        if not any(each is given for each in person.consents):
+            person.consents.append(given)
+            if who.sees_everybody:
+                person.extend(given.terms)
+
+    def _face(self, who: Holder, person: Person, given: Given, consent: Consent | None) -> Enrolled:
+        """Return a new face: for its consent, or for all where the caller says of none."""
+        own = given.standing(self.now)
+        every = consent is None and who.purpose is None
+        return Enrolled(own, own | (person.standing(self.now) if every else set()))
+
+    def _conflicts(self, who: Holder, club: str, name: str, consent: Consent | None) -> bool:
+        """Whether a face that is not like theirs would be refused as somebody else's."""
+        known = self._clubs[club]
+        declared, person = dict(known.purposes), known.person(name)
+        try:
+            own = {str(who.purpose)}
+            if who.sees_everybody:
+                own = set(self._consented(who, known, [name], consent)[name].terms)
+        except SaysoError:
+            return False
+        finally:
+            known.purposes = declared
+        return any(face.serves & person.standing(self.now) - own for face in person.enrolled)
 
     def _user(self, who: Holder, club: str, name: str) -> Person:
         people = self._club(club).people
-        if name not in people or not people[name].user or name in self._hidden(who, club):
+        known = self._known_purpose(who)
+        if name not in people or not people[name].is_user_for(known, self.now):
             raise UserNotFound
         return people[name]
 
     def _told(self, who: Holder, club: str, user: Person) -> UserTold:
         """Return a user as the caller is told of it: with the faces that they may know of."""
-        faces = [f for _, p in self._seen(who, club) for f in p.enrolled if f.user is user]
+        known = self._known_purpose(who)
+        people = self._clubs[club].people.values()
+        faces = [f for p in people for f in p.faces_for(known, self.now) if f.user is user]
         return user.name, "ACTIVE" if faces else "CREATED", len(faces)
 
-    def _faces_told(self, people: Iterable[Person], known: Iterable[Person]) -> list[Any]:
-        """Return for each face whose it is, and which user's, if that is one of the known."""
-        shown = {each: each.name for each in known}
+    def _faces_told(self, people: Iterable[Person], purpose: str | None) -> list[Any]:
+        """Return for each face whose it is, and which user's, if that is known for the purpose."""
+
+        def user(face: Enrolled) -> str:
+            known = face.user is not None and face.user.is_user_for(purpose, self.now)
+            return face.user.name if face.user is not None and known else ""
+
         return sorted(
-            (person.name, "" if face.user is None else shown.get(face.user, ""))
+            (person.name, user(face))
             for person in people
-            for face in person.enrolled
+            for face in person.faces_for(purpose, self.now)
         )
 
     def _fused(self, club: str, user: Person, purpose: str) -> NDArray[np.float64] | None:
@@ -380,8 +451,8 @@ class World:
         parts = [
             self._looks[person.name]
             for person in self._clubs[club].people.values()
-            for face in person.enrolled
-            if face.user is user and purpose in person.live(self.now)
+            for face in person.faces_for(purpose, self.now)
+            if face.user is user
         ]
         if not parts:
             return None
@@ -399,7 +470,7 @@ class World:
         """Return every user who may be found, with the cosine to a probe."""
         found = {}
         for person in self._clubs[club].people.values():
-            if not person.user or person is without or purpose not in person.live(self.now):
+            if person is without or not person.is_user_for(purpose, self.now):
                 continue
             fused = self._fused(club, person, purpose)
             if fused is not None and probe is not None:
@@ -411,29 +482,40 @@ class World:
         """Return whose face is searched with, if it may be."""
         name, ids = face
         person = self._clubs[club].people.get(name)
-        if not ids or person is None or purpose not in person.live(self.now):
+        if not ids or person is None or not self._first_is_shown(person, purpose):
             raise FaceNotFound
         return person
+
+    def _first_is_shown(self, person: Person, purpose: str) -> bool:
+        shown = person.faces_for(purpose, self.now)
+        return any(face is person.enrolled[0] for face in shown)
 
     def _link(
         self, who: Holder, club: str, user: str, faces: Faces, *, take: bool
     ) -> tuple[Any, ...]:
         """Associate all faces of somebody with a user, or take them away."""
-        owner = self._user(who, club, user)
-        people = dict(self._seen(who, club))
-        name, ids = faces
-        if name not in people:
-            return 0, ["FACE_NOT_FOUND"] * len(ids), [], self._told(who, club, owner)
-        changed, others = 0, []
-        for face in people[name].enrolled:
-            if face.user not in (None, owner):
-                others.append(face.user)
+        owner, known = self._user(who, club, user), self._known_purpose(who)
+        changed, others, failed = 0, set(), []
+        for face in self._named(who, club, faces):
+            if face is None:
+                failed.append("FACE_NOT_FOUND")
+            elif face.user not in (None, owner):
+                failed.append("ASSOCIATED_TO_A_DIFFERENT_USER")
+                if face.user is not None and face.user.is_user_for(known, self.now):
+                    others.add(face.user.name)
             elif face.user is (owner if take else None):
                 face.user = None if take else owner
                 changed += 1
-        known = sorted(p.name for p in people.values() if p in others)
-        failed = ["ASSOCIATED_TO_A_DIFFERENT_USER"] * len(others)
-        return changed, failed, known, self._told(who, club, owner)
+        return changed, sorted(failed), sorted(others), self._told(who, club, owner)
+
+    def _named(self, who: Holder, club: str, faces: Faces) -> list[Enrolled | None]:
+        """Return the faces of those ids, None for one that the caller must not learn of."""
+        name, ids = faces
+        person = self._club(club).people.get(name)
+        if person is None:
+            return [None] * len(ids)
+        shown = person.faces_for(self._known_purpose(who), self.now)
+        return [face if any(face is s for s in shown) else None for face in person.enrolled]
 
     def _seen(self, who: Holder, club: str) -> list[tuple[str, Person]]:
         hidden = self._hidden(who, club)
@@ -466,7 +548,7 @@ class World:
         if purpose is not None and who.purpose not in (None, purpose):
             raise AccessDenied
         wanted, people = who.purpose or purpose, self._club(name).people.values()
-        return sum(p.faces for p in people if wanted is None or wanted in p.live(self.now))
+        return sum(len(p.faces_for(wanted, self.now)) for p in people)
 
     def delete_collection(self, who: Holder, name: str, *, erase_subjects: bool = False) -> int:
         self._admit(who, ["admin"], name)
@@ -533,9 +615,11 @@ class World:
     ) -> list[bool]:
         refused = LooksLikeAnother if another else None
         ((person, given),) = self._enrolled(who, collection, [subject], consent, refused)
-        if any(face.pictured for face in person.enrolled):
+        shown = person.faces_for(self._known_purpose(who), self.now)
+        if any(face.pictured for face in shown):
             return [True]
-        person.enrolled.append(Enrolled(given, pictured=True))
+        person.enrolled.append(self._face(who, person, given, consent))
+        person.enrolled[-1].pictured = True
         return [False]
 
     def index_picture(
@@ -560,10 +644,11 @@ class World:
         subjects: Sequence[str],
         consent: Consent | None,
         another: bool = False,
+        stranger: bool = False,
     ) -> int:
-        refused = LooksLikeAnother if another else None
+        refused = LooksLikeAnother if another else NameConflict if stranger else None
         for person, given in self._enrolled(who, collection, subjects, consent, refused):
-            person.enrolled.append(Enrolled(given))
+            person.enrolled.append(self._face(who, person, given, consent))
         return len(subjects)
 
     def recognize_templates(
@@ -577,9 +662,7 @@ class World:
         people = self._club(collection).people
         wanted = who.purpose or purpose
         found = [
-            name
-            for name in names
-            if name in people and people[name].faces and wanted in people[name].live(self.now)
+            name for name in names if name in people and people[name].faces_for(wanted, self.now)
         ]
         for name in found:
             people[name].returned += 1
@@ -600,12 +683,12 @@ class World:
     ) -> list[Any]:
         ((*found,),) = self.recognize_templates(who, collection, [name], purpose=purpose)
         people, wanted = self._clubs[collection].people, who.purpose or purpose
-        shown = [p for p in people.values() if wanted in p.live(self.now)]
-        return self._faces_told([people[each] for each in found], shown)
+        return self._faces_told([people[each] for each in found], wanted)
 
     def search_face(self, who: Holder, collection: str, face: Faces, *, purpose: str | None) -> int:
         self.recognize_templates(who, collection, [], purpose=purpose)
-        return self._face_of(collection, face, str(who.purpose or purpose)).faces - 1
+        wanted = str(who.purpose or purpose)
+        return len(self._face_of(collection, face, wanted).faces_for(wanted, self.now)) - 1
 
     def search_users(
         self,
@@ -622,7 +705,7 @@ class World:
             look = self._looks[self._face_of(collection, face, wanted).name]
             return self._users_like(who, collection, look, wanted)
         person = self._user(who, collection, str(user))
-        if wanted not in person.live(self.now):
+        if not person.is_user_for(wanted, self.now):
             raise UserNotFound
         fused = self._fused(collection, person, wanted)
         return self._users_like(who, collection, fused, wanted, without=person)
@@ -639,38 +722,52 @@ class World:
 
     def enrolled_faces(self, who: Holder, collection: str) -> list[Any]:
         self._admit(who, KNOWING, collection)
-        seen = [person for _, person in self._seen(who, collection)]
-        return self._faces_told(seen, seen)
+        people = self._club(collection).people.values()
+        return self._faces_told(people, self._known_purpose(who))
 
     def delete_faces(
         self, who: Holder, collection: str, faces: Faces
     ) -> tuple[int, list[str], list[str]]:
         self._admit(who, ["enrol", "erase"], collection)
-        people = dict(self._seen(who, collection))
-        name, ids = faces
-        if name not in people:
-            return 0, ["FACE_NOT_FOUND"] * len(ids), []
-        person = people[name]
-        kept = [face for face in person.enrolled if face.user is not None]
-        gone, person.enrolled = person.faces - len(kept), kept
-        users = [p.name for p in people.values() for face in kept if face.user is p]
-        return gone, ["ASSOCIATED_TO_AN_EXISTING_USER"] * len(kept), sorted(users)
+        known, failed, users = self._known_purpose(who), [], []
+        person = self._club(collection).person(faces[0])
+        gone = 0
+        for face in self._named(who, collection, faces):
+            if face is None:
+                failed.append("FACE_NOT_FOUND")
+            elif face.user is not None:
+                failed.append("ASSOCIATED_TO_AN_EXISTING_USER")
+                if face.user.is_user_for(known, self.now):
+                    users.append(face.user.name)
+            else:
+                gone += 1
+                # For one purpose alone, if that is all that the caller knows of.
+                face.serves -= face.serves if known is None else {known}
+        person.drop_faces(self.now)
+        return gone, sorted(failed), sorted(users)
 
     def create_user(
         self, who: Holder, collection: str, name: str, *, consent: Consent | None
     ) -> UserTold:
-        there = self._clubs.get(collection, Club()).person(name).user
+        there, known = self._clubs.get(collection, Club()).person(name), self._known_purpose(who)
         # One whom the caller does not know of must not be told of.
-        refused = UserExists if there and name not in self._hidden(who, collection) else None
+        refused = UserExists if there.user and known in (None, *there.known_for) else None
         ((person, _),) = self._enrolled(who, collection, [name], consent, refused)
-        person.user = True
+        if not person.user:
+            person.user, person.known_for = True, set()
+        person.known_for |= person.standing(self.now) if known is None else {known}
         return self._told(who, collection, person)
 
     def delete_user(self, who: Holder, collection: str, name: str) -> None:
         self._admit(who, ["enrol", "erase"], collection)
-        person = self._user(who, collection, name)
-        person.user = False
-        self._clubs[collection].unlink(person)
+        person, known = self._user(who, collection, name), self._known_purpose(who)
+        left = person.known_for - {known} if known is not None else set()
+        for each in self._clubs[collection].people.values():
+            for face in each.enrolled:
+                elsewhere = face.serves & each.standing(self.now) - {known}
+                if face.user is person and not (left and elsewhere):
+                    face.user = None
+        person.user, person.known_for = bool(left), left
 
     def user(self, who: Holder, collection: str, name: str) -> UserTold:
         self._admit(who, KNOWING, collection)
@@ -678,12 +775,17 @@ class World:
 
     def users(self, who: Holder, collection: str) -> list[UserTold]:
         self._admit(who, KNOWING, collection)
-        seen = self._seen(who, collection)
-        return [self._told(who, collection, person) for _, person in seen if person.user]
+        known, seen = self._known_purpose(who), self._seen(who, collection)
+        return [
+            self._told(who, collection, person)
+            for _, person in seen
+            if person.is_user_for(known, self.now)
+        ]
 
     def count_users(self, who: Holder, collection: str) -> int:
         self._admit(who, EVERY_ACTION, collection)
-        return sum(person.user for _, person in self._seen(who, collection))
+        known, seen = self._known_purpose(who), self._seen(who, collection)
+        return sum(person.is_user_for(known, self.now) for _, person in seen)
 
     def associate_faces(
         self, who: Holder, collection: str, user: str, faces: Faces
@@ -765,25 +867,30 @@ class World:
         self._admit(who, ["compare"], None)
         return a == b
 
-    def subjects(self, who: Holder, collection: str) -> list[tuple[str, int, tuple[str, ...]]]:
+    def subjects(self, who: Holder, collection: str) -> list[tuple[Any, ...]]:
         self._admit(who, KNOWING, collection)
         people, hidden = self._club(collection).people, self._hidden(who, collection)
         seen = [self._about(who, n, p) for n, p in people.items() if n not in hidden]
         return sorted(seen)
 
-    def subject(self, who: Holder, collection: str, name: str) -> tuple[str, int, tuple[str, ...]]:
+    def subject(self, who: Holder, collection: str, name: str) -> tuple[Any, ...]:
         self._admit(who, KNOWING, collection)
         return self._about(who, name, self._known(who, collection, name))
 
     def faces(self, who: Holder, collection: str, name: str) -> int:
         self._admit(who, KNOWING, collection)
-        return self._known(who, collection, name).faces
+        person = self._known(who, collection, name)
+        return len(person.faces_for(self._known_purpose(who), self.now))
 
     def erase_subject(self, who: Holder, collection: str, name: str) -> tuple[int, int]:
         self._admit(who, ["erase"], collection)
-        person = self._known(who, collection, name)
-        self._forget(collection, name, "asked")
-        return person.faces, len(person.consents)
+        person, known = self._known(who, collection, name), self._known_purpose(who)
+        faces, consents = len(person.faces_for(known, self.now)), len(self._records(who, person))
+        if known is None:
+            self._forget(collection, name, "asked")
+        else:
+            self._withdraw(collection, person, {known}, "asked")
+        return faces, consents
 
     def tombstones(self, who: Holder, collection: str) -> list[str]:
         self._admit(who, ["audit", "admin"], collection)
@@ -800,7 +907,7 @@ class World:
         club = self._club(collection)
         self._require_not_withdrawn(club.person(subject), consent)
         new = self._new(club, consent)
-        club.people.setdefault(subject, Person(subject)).consents.append(new)
+        self._record(who, club.people.setdefault(subject, Person(subject, self.now)), new)
         return new.shown()
 
     def withdraw_consent(
@@ -820,14 +927,18 @@ class World:
         taken = standing if purpose is None else standing & {purpose}
         if not taken:
             raise ConsentNotFound
+        erased = self._withdraw(collection, person, taken, "withdrawn")
+        return tuple(sorted(taken)), erased and who.sees_everybody
+
+    def _withdraw(self, collection: str, person: Person, taken: set[str], reason: str) -> bool:
         for given in person.consents:
             for name in taken & given.standing(self.now):
                 given.terms[name].withdrawn = self.now
         person.drop_faces(self.now)
         erased = not person.standing(self.now)
         if erased:
-            self._forget(collection, subject, "withdrawn")
-        return tuple(sorted(taken)), erased and who.sees_everybody
+            self._forget(collection, person.name, reason)
+        return erased
 
     def consents(self, who: Holder, collection: str, subject: str) -> list[tuple[Any, ...]]:
         self._admit(who, ["enrol", "erase", "audit", "admin"], collection)
@@ -854,7 +965,8 @@ class World:
     ) -> tuple[str, int, list[tuple[Any, ...]], int]:
         self._admit(who, ["audit", "admin"], collection)
         person = self._known(who, collection, subject)
-        return subject, person.faces, self._records(who, person), person.returned
+        faces = person.faces_for(self._known_purpose(who), self.now)
+        return subject, len(faces), self._records(who, person), person.returned
 
     def audit_entries(self, who: Holder, *, collection: str | None, **_limits: int) -> None:
         self._admit(who, ["audit"], collection, everywhere=collection is None)

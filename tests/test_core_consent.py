@@ -31,7 +31,13 @@ from sayso.analyzer import Analyzer
 from sayso.audit import log, verification
 from sayso.callers import ACTIONS
 from sayso.core import Sayso
-from sayso.errors import AccessDenied, ConsentRequired, LooksLikeAnother, SaysoError
+from sayso.errors import (
+    AccessDenied,
+    ConsentRequired,
+    LooksLikeAnother,
+    NameConflict,
+    SaysoError,
+)
 from sayso.evaluation.folder import LabelledFolder, labelled_folder
 from sayso.gallery import schema
 from sayso.results import Consent, EnrolledFace, FaceLinking, FalseMatchRule, User
@@ -49,6 +55,8 @@ PURPOSES = ("photos", "security")
 EVIDENCE = ("signed-formulary", "spoken-on-tape")
 ATTESTATION = "our-shop-asks-everybody"
 FACES = dict(zip(NAMES, templates(len(NAMES), seed=3), strict=True))
+#: Like none of them.
+STRANGER = templates(len(NAMES) + 1, seed=3)[-1]
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 INSTANT = timedelta(microseconds=1)
@@ -135,7 +143,7 @@ AMOUNTS: dict[str, Callable[[Any], Any]] = {
     "enrolled_faces": whose,
     "delete_faces": lambda done: (
         len(done.deleted),
-        list(done.failed.values()),
+        sorted(done.failed.values()),
         sorted(done.users.values()),
     ),
     "create_user": told_of,
@@ -160,8 +168,8 @@ AMOUNTS: dict[str, Callable[[Any], Any]] = {
     "evaluation_report": lambda report: "labelled" in report,
     "discard_evaluation": lambda run: run.state,
     "compare": lambda found: found.similarity > 80,
-    "subjects": lambda found: sorted((s.name, s.faces, s.purposes) for s in found),
-    "subject": lambda found: (found.name, found.faces, found.purposes),
+    "subjects": lambda found: sorted((s.name, s.faces, s.purposes, s.created) for s in found),
+    "subject": lambda found: (found.name, found.faces, found.purposes, found.created),
     "faces": len,
     "erase_subject": lambda stone: (stone.faces, stone.consents),
     "tombstones": lambda found: sorted(stone.reason for stone in found),
@@ -297,8 +305,10 @@ class ConsentMachine(RuleBasedStateMachine):
 
     def _call(self, who: Holder, method: str, *args: Any, **options: Any) -> Any:
         app = self.app if who is LOCAL else self.app.acting_as(self._caller(who))
-        if "another" in options:  # their picture or template is of somebody else
-            another = options.pop("another")
+        if (
+            "another" in options or "stranger" in options
+        ):  # their picture or template is of somebody else
+            another = options.pop("another", False)
             name = options.get("subject") or options["subjects"][0]
             of = NAMES[1 - NAMES.index(name)] if another else name
             if method == "enroll":
@@ -307,6 +317,7 @@ class ConsentMachine(RuleBasedStateMachine):
                 options["picture"] = PICTURES[of]
             else:
                 faces = [FACES[of if another else each] for each in options["subjects"]]
+                faces = [STRANGER] if options.pop("stranger", False) else faces
                 options |= {"templates": np.stack(faces), "version": VERSION}
         if method in SEARCHING - {"redact"}:
             # The rule may take one stranger in a hundred for another.
@@ -373,7 +384,7 @@ class ConsentMachine(RuleBasedStateMachine):
             assert wrong is None or [e.actor for e in new if e.event.kind == "call-refused"] == [
                 "unknown"
             ]
-        elif wrong is None or issubclass(wrong, LooksLikeAnother):
+        elif wrong is None or issubclass(wrong, LooksLikeAnother | NameConflict):
             purpose = who.purpose or options.get("purpose") if method in SEARCHING else who.purpose
             assert mine, method
             assert {e.purpose for e in mine} == {purpose}
@@ -472,10 +483,20 @@ class ConsentMachine(RuleBasedStateMachine):
             another=another,
         )
 
+    @rule(who=callers, club=clubs, name=people, offer=st.none() | offers())
+    def enrol_a_namesake(self, who: int, club: str, name: str, offer: Any) -> None:
+        """Offer somebody else's face under a name that means somebody for another purpose."""
+        caller, consent = self._who(who), offer and self._consent(offer)
+        self.world._sweep()
+        if club in self.world._clubs and self.world._conflicts(caller, club, name, consent):
+            self._ask(
+                caller, "enroll_templates", club, subjects=[name], consent=consent, stranger=True
+            )
+
     def _faces(self, club: str, name: str) -> tuple[str, list[str]]:
-        """Return somebody with the ids of their faces, which only Sayso knows."""
-        found = self._ask(LOCAL, "enrolled_faces", club) or ()
-        return name, [face.id for face in found if face.subject == name]
+        """Return somebody with the ids of their faces, the oldest first, as only Sayso knows."""
+        self._ask(LOCAL, "enrolled_faces", club)
+        return name, [face.id for face in self._ask(LOCAL, "faces", club, name) or ()]
 
     @rule(who=callers, club=clubs, name=people)
     def delete_some_faces(self, who: int, club: str, name: str) -> None:

@@ -152,7 +152,7 @@ def test_faces_go_with_the_consent_that_they_were_enrolled_on(tmp_path: Path) ->
         app.create_collection("club")
         short = Consent([PURPOSE], "form", until=START + HOUR)
         probes = enrol(app, ["olga"], consent=short)
-        enrol(app, ["olga"], consent=Consent(["research", "door"], "form 18"), seed=1)
+        enrol(app, ["olga"], consent=Consent(["research", "door"], "form 18"), like=probes)
         assert named(app, probes, purpose="research") == ["olga"]
         now[0] = START + HOUR - INSTANT
         assert app.subject("club", "olga").faces == 2

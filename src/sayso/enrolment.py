@@ -10,17 +10,19 @@ enrolled subject than like the one it is given for, unless the caller says that 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sayso.conflicts import Likeness, conflicting, message
 from sayso.errors import (
     AmbiguousFace,
     EnrolmentError,
     FaceTooPoor,
     LooksLikeAnother,
+    NameConflict,
     NoFaceFound,
     SaysoError,
 )
@@ -58,6 +60,7 @@ class Terms:
 
     ``consent`` is None when one on record must do, to the ``purpose`` if there is one; it is
     ``attested`` when nobody gave it for this very subject.
+    ``likeness`` says how faces are compared with those that the subject has for other purposes.
     ``most_alike`` gives for each template the key of the enrolled subject who is so similar that
     they count as a match, or None; ``allow_lookalike`` enrols even those that are of another.
     """
@@ -67,6 +70,7 @@ class Terms:
     actor: str
     purpose: str | None
     most_alike: Callable[[NDArray[np.float32]], list[int | None]]
+    likeness: Likeness
     allow_lookalike: bool = False
     attested: bool = False
 
@@ -107,11 +111,12 @@ class Enrolled:
 class Refusal:
     """A face that is more like the subject whose id is ``lookalike`` than like its own.
 
+    ``lookalike`` is None for a conflict: the face is not like its subject's for another purpose.
     ``subject`` is the id of its own, None for one who was made by the same change; ``digest`` the
     sha256 of its picture, in hex, None for a template.
     """
 
-    lookalike: str
+    lookalike: str | None
     subject: str | None
     digest: str | None = None
 
@@ -228,26 +233,26 @@ def enrol_pictures(
     """Enrol what was chosen of named pictures as one subject's, each picture once.
 
     At least one picture must have a chosen face. Raises CollectionNotFound, InvalidName,
-    ConsentRequired, PurposeNotDeclared, ModelConflict, and LookalikeFound when no picture is left.
+    ConsentRequired, PurposeNotDeclared, ModelConflict, and FacesRefused when no picture is left.
     """
     found = {p.digest: p for _, p in pictures if isinstance(p, Chosen)}
     pinned = collections.find(change.connection, collection)
     templates = np.array([p.template for p in found.values()], np.float32)
     people, grant = _leave(change, pinned, [subject], templates.shape[1], terms)
     known = people[subject]
-    enrolled = faces.enrolled_pictures(change, known, list(found))
-    others = dict(zip(found, _others(change, terms, [known] * len(found), templates), strict=True))
+    only = terms.likeness.purpose
+    enrolled = faces.enrolled_pictures(change, known, list(found), only)
+    owners = [known] * len(found)
+    others = dict(zip(found, _others(change, terms, owners, templates), strict=True))
+    before = None if known.id in change.new_keys else known.id
+    digests = list(found)
     refused = {
-        digest: other
-        for digest, other in others.items()
-        if other is not None and digest not in enrolled and not terms.allow_lookalike
+        digests[row]: Refusal(other, before, digests[row])
+        for row, other in _refused(change, terms, owners, templates, grant, list(others.values()))
+        if digests[row] not in enrolled
     }
     if len(refused) == len(found):
-        before = None if known.id in change.new_keys else known.id
-        raise LookalikeFound(
-            _looks_like_another(subject),
-            [Refusal(other, before, digest) for digest, other in refused.items()],
-        )
+        raise FacesRefused(_reason(subject, refused[digests[0]]), list(refused.values()))
     new = [d for d in found if d not in enrolled and d not in refused]
     ids = faces.insert_faces(
         change,
@@ -264,8 +269,7 @@ def enrol_pictures(
         pictures,
         dict(zip(new, ids, strict=True)),
         enrolled,
-        set(refused),
-        _looks_like_another(subject),
+        {digest: _reason(subject, each) for digest, each in refused.items()},
     )
     consent_id = consents.id_of(change.connection, grant.consents[known.key])
     done = Enrolled(
@@ -275,7 +279,7 @@ def enrol_pictures(
         (known.key,) * len(new),
         tuple(others[digest] for digest in new),
         tuple(new),
-        tuple(Refusal(other, known.id, digest) for digest, other in refused.items()),
+        tuple(replace(each, subject=known.id) for each in refused.values()),
     )
     return Enrolment(collection, subject, consent_id, outcomes), done
 
@@ -290,7 +294,7 @@ def enrol_templates(
     """Enrol templates, float32 (n, d); row i is of the subject ``names[i]``; all or none.
 
     Templates of one call are not compared with each other. Raises CollectionNotFound, InvalidName,
-    ConsentRequired, PurposeNotDeclared, ModelConflict, EnrolmentError, LookalikeFound.
+    ConsentRequired, PurposeNotDeclared, ModelConflict, EnrolmentError, FacesRefused.
     """
     if len(names) != len(templates):
         raise EnrolmentError(f"{len(names)} subjects were named for {len(templates)} templates")
@@ -298,14 +302,11 @@ def enrol_templates(
     people, grant = _leave(change, pinned, names, templates.shape[1], terms)
     subjects_of = [people[name] for name in names]
     others = _others(change, terms, subjects_of, templates)
-    alike = [(i, other) for i, other in enumerate(others) if other is not None]
-    if alike and not terms.allow_lookalike:
-        first, other = alike[0]
+    for first, other in _refused(change, terms, subjects_of, templates, grant, others):
         own = subjects_of[first].id
-        raise LookalikeFound(
-            f"template {first}: {_looks_like_another(names[first])}",
-            [Refusal(other, None if own in change.new_keys else own)],
-        )
+        refusal = Refusal(other, None if own in change.new_keys else own)
+        error = _reason(names[first], refusal)
+        raise FacesRefused(type(error)(f"template {first}: {error}"), [refusal])
     ids = faces.insert_faces(
         change,
         pinned,
@@ -318,11 +319,12 @@ def enrol_templates(
     return Enrolled(tuple(people.values()), grant, tuple(ids), owners, tuple(others))
 
 
-class LookalikeFound(Exception):
+class FacesRefused(Exception):
     """Ends the change: what was refused, for the audit log, and what the caller may be told."""
 
-    def __init__(self, message: str, refused: Sequence[Refusal]) -> None:
-        super().__init__(message)
+    def __init__(self, error: EnrolmentError, refused: Sequence[Refusal]) -> None:
+        super().__init__(str(error))
+        self.error = error
         self.refused = refused
 
 
@@ -330,10 +332,12 @@ def _outcomes(
     pictures: Sequence[tuple[str, Chosen | Rejected]],
     fresh: dict[str, str],
     known: dict[str, str],
-    refused: set[str],
-    reason: str,
+    refused: Mapping[str, EnrolmentError],
 ) -> tuple[PictureEnrolment, ...]:
-    """Tell what became of each picture; ``fresh`` and ``known`` are face ids by digest."""
+    """Tell what became of each picture.
+
+    ``fresh`` and ``known`` are face ids by digest, ``refused`` why some are not enrolled.
+    """
     outcomes: list[PictureEnrolment] = []
     seen = set(known)
     for name, picture in pictures:
@@ -342,8 +346,7 @@ def _outcomes(
             continue
         digest = picture.digest
         if digest in refused:
-            error = LooksLikeAnother(reason)
-            outcomes.append(PictureEnrolment(name, picture.faces, error=error))
+            outcomes.append(PictureEnrolment(name, picture.faces, error=refused[digest]))
             continue
         outcomes.append(
             PictureEnrolment(
@@ -374,8 +377,28 @@ def _others(
     return [None if other is None else left.get(other) for other in alike]
 
 
-def _looks_like_another(subject: str) -> str:
-    return (
+def _refused(
+    change: Change,
+    terms: Terms,
+    people: Sequence[Known],
+    templates: NDArray[np.float32],
+    grant: EnrolmentGrant,
+    others: Sequence[str | None],
+) -> list[tuple[int, str | None]]:
+    """Return the rows that are not enrolled, each with its lookalike, None for a conflict."""
+    conflicts = conflicting(change, terms.likeness, people, templates, grant.consents)
+    lookalikes = {} if terms.allow_lookalike else dict(enumerate(others))
+    return [
+        (row, lookalikes.get(row))
+        for row in range(len(people))
+        if row in conflicts or lookalikes.get(row) is not None
+    ]
+
+
+def _reason(subject: str, refusal: Refusal) -> EnrolmentError:
+    if refusal.lookalike is None:
+        return NameConflict(message(subject))
+    return LooksLikeAnother(
         f"the face is more like another enrolled subject than like {subject!r}: check whose it is, "
         "and tell to enrol it all the same if it is theirs (--allow-lookalike)"
     )
@@ -399,6 +422,7 @@ def _leave(
         terms.actor,
         terms.purpose,
         terms.attested,
+        extends=terms.likeness.purpose is None,
     )
 
 

@@ -255,6 +255,10 @@ class LooksLikeAnother(EnrolmentError):
     """The face is more like another enrolled subject than like the one it was given for."""
 
 
+class NameConflict(EnrolmentError):
+    """The name means somebody else, for another purpose: the face does not resemble theirs."""
+
+
 __all__ = [
     "AccessDenied",
     "AmbiguousFace",
@@ -288,6 +292,7 @@ __all__ = [
     "ModelMissing",
     "ModelSourceError",
     "ModelStoreError",
+    "NameConflict",
     "NoFaceFound",
     "PictureError",
     "PictureTooCostly",

@@ -35,6 +35,8 @@ SAMPLES: tuple[Event, ...] = (
     events.ConsentsImported("club", (BOB, CY), ("photo-delivery",)),
     events.FacesEnrolled("club", ADA, CONSENT, (FACE,), (PICTURE,), (BOB,)),
     events.LookalikeRefused("club", None, ADA, OTHER_PICTURE),
+    events.ConflictRefused("club", BOB, OTHER_PICTURE),
+    events.FacesTaken("club", (ADA,), 1),
     events.TemplatesEnrolled("club", (BOB, CY), 3, (ADA,)),
     events.PictureSearched("club", PICTURE, 3, 87.5, (Found(ADA, 99.1234), Found(BOB, 88)), 88.25),
     events.InteractionRecorded("club", ADA, UNTIL),

@@ -44,9 +44,16 @@ def enrol(
     consent: Consent | None = CONSENT,
     seed: int = 0,
     allow_lookalike: bool = False,
+    like: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """Enrol one template for each name, and return them."""
+    """Enrol one template for each name, and return them.
+
+    Those that are ``like`` others, of the same people, are enough so to be theirs, and not to be
+    found by them.
+    """
     matrix = templates(len(names), seed)
+    if like is not None:
+        matrix = near(like, 0.5, 100 + seed)
     app.enroll_templates(
         collection,
         subjects=names,

@@ -274,10 +274,10 @@ def test_what_was_agreed_to_since_a_withdrawal_counts(
     timed: Sayso, clock: Clock, offered: Consent
 ) -> None:
     probes = _withdrawn(timed, clock)
-    enrol(timed, ["ada"], consent=offered, seed=2)
+    enrol(timed, ["ada"], consent=offered, seed=2, like=probes)
     assert named(timed, probes) == ["ada"]
     # It is on record now, so that it is not a new one.
-    enrol(timed, ["ada"], consent=offered, seed=4)
+    enrol(timed, ["ada"], consent=offered, seed=4, like=probes)
     assert len(timed.consents("club", "ada")) == 3
 
 
@@ -292,7 +292,7 @@ def test_consent_to_what_is_left_is_no_consent_to_what_was_withdrawn(
 
 def test_faces_go_with_the_consent_that_they_were_enrolled_on(app: Sayso) -> None:
     first = enrol(app, ["ada"], consent=Consent([PURPOSE, "door"], "form"))
-    second = enrol(app, ["ada"], consent=Consent(["research"], "form 18"), seed=1)
+    second = enrol(app, ["ada"], consent=Consent(["research"], "form 18"), like=first)
     ada = app.subject("club", "ada").id
     app.withdraw_consent("club", "ada", "door")  # it still stands to something
     assert app.subject("club", "ada").faces == 2

@@ -24,7 +24,7 @@ from tests.gallery.synthetic import PURPOSE, enrol, named, templates
 
 def test_the_erased_are_gone_and_a_tombstone_stays(app: Sayso) -> None:
     probes = enrol(app, ["ada", "bob"])
-    enrol(app, ["ada"], seed=1, consent=Consent(["research"], "form 18"))
+    enrol(app, ["ada"], consent=Consent(["research"], "form 18"), like=probes[:1])
     known = app.subject("club", "ada")
     stone = app.erase_subject("club", "ada")
     assert (stone.id, stone.faces, stone.consents) == (known.id, 2, 2)
@@ -94,9 +94,9 @@ def test_deleting_a_collection_erases_its_subjects(app: Sayso) -> None:
 def test_faces_go_where_their_own_consent_has_ended(app: Sayso) -> None:
     until = datetime.now(UTC) + timedelta(hours=1)
     short = Consent([PURPOSE, "door"], "form", until=until)
-    enrol(app, ["ada", "bob"], consent=short)
+    first = enrol(app, ["ada", "bob"], consent=short)
     app.add_consent("club", "ada", Consent([PURPOSE], "form 18"))
-    enrol(app, ["ada", "cy"], seed=1, consent=Consent(["research"], "form 18"))
+    enrol(app, ["ada", "cy"], consent=Consent(["research"], "form 18"), like=first)
     bob = app.subject("club", "bob").id
     store = app._resources.store
     late = microseconds(until)

@@ -46,7 +46,9 @@ def test_a_subject_is_one_user_and_a_hidden_one_is_given_as_it_is(app: Sayso) ->
         pinned = collections.find(change.connection, "club")
         with pytest.raises(UserExists, match="'ada'"):
             users.create(change, pinned, made.subject)
-        assert users.create(change, pinned, made.subject, hidden=True) == (made, False)
+        with pytest.raises(UserExists, match="'ada'"):
+            users.create(change, pinned, made.subject, PURPOSE)
+        assert users.create(change, pinned, made.subject, "door") == (made, False)
         assert users.find(change.connection, pinned, made.subject) == made
         bob = subjects.find(change.connection, change.keyring, pinned, "bob")
         with pytest.raises(UserNotFound, match="'bob'"):

@@ -168,6 +168,19 @@ class LookalikeRefused(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ConflictRefused(Event):
+    """A face was not enrolled, because it is not like the subject's for another purpose.
+
+    ``picture`` is the one that it is in, None where a template was offered.
+    """
+
+    kind = "conflict-refused"
+    collection: str
+    subject: str
+    picture: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TemplatesEnrolled(Event):
     """Ready templates of these subjects were enrolled: ``faces`` of them.
 
@@ -444,6 +457,16 @@ class FacesErased(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FacesTaken(Event):
+    """Faces of subjects were deleted for the caller's purpose; they stay for others."""
+
+    kind = "faces-taken"
+    collection: str
+    subjects: tuple[str, ...]
+    faces: int
+
+
+@dataclass(frozen=True, slots=True)
 class CollectionsRead(Event):
     """The list of collections was read: so many."""
 
@@ -619,6 +642,7 @@ _CLASSES: tuple[type[Event], ...] = (
     InteractionRecorded,
     FacesEnrolled,
     LookalikeRefused,
+    ConflictRefused,
     TemplatesEnrolled,
     PictureSearched,
     EnrolledSearched,
@@ -640,6 +664,7 @@ _CLASSES: tuple[type[Event], ...] = (
     EvaluationDropped,
     SubjectErased,
     FacesErased,
+    FacesTaken,
     CollectionsRead,
     SubjectsRead,
     SubjectRead,

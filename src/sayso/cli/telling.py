@@ -11,12 +11,14 @@ from functools import singledispatch
 from typing import TYPE_CHECKING
 
 from sayso.audit.events import (
+    ConflictRefused,
     ConsentRecorded,
     ConsentsImported,
     ConsentWithdrawn,
     Event,
     FacesEnrolled,
     FacesErased,
+    FacesTaken,
     InteractionRecorded,
     LookalikeRefused,
     PictureRedacted,
@@ -139,6 +141,16 @@ def _(event: LookalikeRefused, subject: str) -> str:
     if event.lookalike == subject:
         return "wanted to enrol somebody from a picture that looks like you; it was refused"
     return "wanted to enrol you from a picture that looks more like somebody else; it was refused"
+
+
+@_tell.register
+def _(event: ConflictRefused, subject: str) -> str:  # noqa: ARG001
+    return "wanted to enrol somebody under your name who does not look like you; it was refused"
+
+
+@_tell.register
+def _(event: FacesTaken, subject: str) -> str:  # noqa: ARG001
+    return "deleted descriptions of your face for that purpose; they stay for others"
 
 
 @_tell.register

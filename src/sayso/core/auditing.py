@@ -15,7 +15,7 @@ from sayso.audit.log import Entry
 from sayso.audit.verification import Verification
 from sayso.core.base import Act, Base, Call
 from sayso.errors import AuditError
-from sayso.gallery import collections, enrolled, erasure, purposes, subjects
+from sayso.gallery import collections, enrolled, erasure, purposes
 from sayso.gallery.collections import Pinned
 from sayso.results import ConsentRecord, SubjectReport
 
@@ -126,13 +126,18 @@ class Auditing(Base):
             )
             act.record(SubjectRead(collection=collection, subject=known.id, what="report"))
             return SubjectReport(
-                subject=subjects.describe(
-                    connection, change.keyring, pinned, subject, now=change.now
-                ),
+                subject=act.describe(pinned, known),
                 faces=tuple(
                     # Nobody else is told of: not whom their faces are said to be of, either.
                     replace(face, user=face.user if face.user == subject else None)
-                    for face in enrolled.of_subject(connection, change.find_keys, pinned, known)
+                    for face in enrolled.of_subject(
+                        connection,
+                        change.find_keys,
+                        pinned,
+                        known,
+                        purpose=call.known_purpose,
+                        now=change.now,
+                    )
                 ),
                 consents=records,
                 notices=_notices(act, pinned, records),

@@ -23,7 +23,10 @@ from sayso.gallery.times import moment
 from sayso.gallery.types import ConsentRecord
 from sayso.gallery.users import Linked
 from sayso.keyring.store import Keyring
-from sayso.results import User
+from sayso.results import Subject, User
+
+#: A key that no subject has.
+_NOBODY = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,10 @@ class Call:
         Unless ``begun``, also one whose consent to the caller's purpose only begins later: they
         can withdraw it already.
         """
-        known = subjects.find(connection, keyring, collection, name)
-        if self.knows_of(connection, known, now, begun=begun):
+        known = subjects.look_up(connection, keyring, collection, name)
+        # The store is asked the same whether or not there is one: a subject who is hidden takes
+        # as long as none.
+        if self._knows_of(connection, known, now, begun=begun) and known is not None:
             return known
         raise subjects.not_found(collection, name)
 
@@ -71,9 +76,15 @@ class Call:
         self, connection: Connection, subject: Known, now: int, *, begun: bool = True
     ) -> bool:
         """Tell whether the caller may know of a subject; for ``begun`` see ``subject``."""
+        return self._knows_of(connection, subject, now, begun=begun)
+
+    def _knows_of(
+        self, connection: Connection, subject: Known | None, now: int, *, begun: bool
+    ) -> bool:
         purpose = self.known_purpose
+        key = _NOBODY if subject is None else subject.key
         return purpose is None or bool(
-            coverage.covered(connection, [subject.key], purpose, now, begun=begun)
+            coverage.covered(connection, [key], purpose, now, begun=begun)
         )
 
     def user(
@@ -94,10 +105,8 @@ class Call:
             known = self.subject(connection, keyring, collection, name, now)
         except SubjectNotFound:
             raise users.not_found(collection, name) from None
-        purpose = self.caller.purpose or ""
-        if shown_only and not coverage.covered(connection, [known.key], purpose, now):
-            raise users.not_found(collection, name)
-        return users.find(connection, collection, known)
+        purpose = self.caller.purpose if shown_only else self.known_purpose
+        return users.find(connection, collection, known, purpose, now)
 
 
 @dataclass(slots=True)
@@ -135,6 +144,16 @@ class Act:
     def knows_of(self, subject: Known) -> bool:
         """Tell whether the caller may know of a subject now."""
         return self.call.knows_of(self.connection, subject, self.change.now)
+
+    def describe(self, collection: Pinned, subject: Known) -> Subject:
+        """Return a subject as the caller may know of them: for their purpose alone, or whole."""
+        return subjects.describe(
+            self.connection,
+            collection,
+            subject,
+            now=self.change.now,
+            purpose=self.call.known_purpose,
+        )
 
     def describe_user(self, collection: Pinned, user: Linked) -> User:
         """Return a user, with as many faces as the caller may know of."""

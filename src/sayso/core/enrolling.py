@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sayso.audit.events import (
     SUBJECTS_PER_EVENT,
+    ConflictRefused,
     ConsentRecorded,
     ConsentsImported,
     Event,
@@ -18,13 +19,14 @@ from sayso.audit.events import (
     LookalikeRefused,
     TemplatesEnrolled,
 )
+from sayso.conflicts import SAME_PERSON, Likeness
 from sayso.core.base import Act, Call
 from sayso.core.galleries import declared
 from sayso.core.looking import DEFAULT_SIMILARITY, Looking, PictureSource, shown
 from sayso.enrolment import (
     Chosen,
     Enrolled,
-    LookalikeFound,
+    FacesRefused,
     Refusal,
     Rejected,
     Terms,
@@ -34,7 +36,7 @@ from sayso.enrolment import (
     enrol_templates,
     none_usable,
 )
-from sayso.errors import EnrolmentError, LooksLikeAnother, PictureError
+from sayso.errors import EnrolmentError, PictureError
 from sayso.gallery import collections, consents, faces
 from sayso.gallery.batches import batches
 from sayso.gallery.consents import EnrolmentGrant
@@ -60,9 +62,10 @@ class Enrolling(Looking):
         """Enrol the largest face of each picture, if it is a good one, as the subject's.
 
         Without ``consent``, one on record must be live. The outcome tells what became of each
-        picture. When none can be used, the first one's error is raised and nothing is recorded.
-        A picture that enrolled the subject before does not do so again. A face that is more like
-        another enrolled subject is refused, unless ``allow_lookalike`` says that it is theirs.
+        picture. When none can be used, the first one's error is raised and nothing is recorded. A
+        picture that enrolled the subject before does not do so again. A face that is more like
+        another enrolled subject is refused, unless ``allow_lookalike`` says that it is theirs; and
+        so is one that does not resemble the subject's for another purpose (NameConflict).
 
         Raises CollectionNotFound, InvalidName, ConsentRequired, PurposeNotDeclared, ModelConflict,
         EnrolmentError, PictureError, ModelError.
@@ -97,7 +100,7 @@ class Enrolling(Looking):
                     *self._detected(seen),
                 )
             return outcome
-        except LookalikeFound as error:
+        except FacesRefused as error:
             refused = error
         raise self._refuse(call, collection, refused, seen)
 
@@ -117,7 +120,8 @@ class Enrolling(Looking):
         one of them; without it, each needs a live one on record. ``version`` says what made the
         templates: the models of this installation unless given. A template that is more like
         another enrolled subject refuses them all, unless ``allow_lookalike``; those of one call
-        are not compared with each other.
+        are not compared with each other. One that does not resemble the subject's for another
+        purpose refuses them all (NameConflict).
 
         Raises CollectionNotFound, InvalidName, ConsentRequired, PurposeNotDeclared, ModelConflict,
         EnrolmentError.
@@ -136,7 +140,7 @@ class Enrolling(Looking):
                 self._record_consents(act, collection, done.subjects, done.grant, consent)
                 act.record(*_templates_enrolled(collection, done))
             return len(done.faces)
-        except LookalikeFound as error:
+        except FacesRefused as error:
             refused = error
         raise self._refuse(call, collection, refused)
 
@@ -171,12 +175,22 @@ class Enrolling(Looking):
             least = measured.score(DEFAULT_SIMILARITY)
             return self._resources.index.most_alike(collection, templates, least)
 
+        def alike(template: NDArray[np.float32], theirs: NDArray[np.float32]) -> bool:
+            if measured is None:
+                return True
+            return float(measured.between(template, theirs).max()) >= measured.score(SAME_PERSON)
+
         return Terms(
             version=version,
             consent=consent,
             actor=call.caller.actor,
             purpose=call.caller.purpose,
             most_alike=most_alike,
+            likeness=Likeness(
+                purpose=call.known_purpose,
+                templates_of=lambda keys: self._resources.index.templates(collection, keys),
+                alike=alike,
+            ),
             allow_lookalike=allow_lookalike,
             attested=attested,
         )
@@ -236,22 +250,21 @@ class Enrolling(Looking):
             lookalikes=tuple(sorted({each for each in done.lookalikes if each is not None})),
         )
 
-    def _refusals(self, collection: str, refused: Sequence[Refusal]) -> Iterator[LookalikeRefused]:
+    def _refusals(self, collection: str, refused: Sequence[Refusal]) -> Iterator[Event]:
         for each in refused:
-            yield LookalikeRefused(
-                collection=collection,
-                subject=each.subject,
-                lookalike=each.lookalike,
-                picture=None if each.digest is None else self._audited(each.digest),
-            )
+            picture = None if each.digest is None else self._audited(each.digest)
+            if each.lookalike is None:
+                yield ConflictRefused(collection, str(each.subject), picture)
+            else:
+                yield LookalikeRefused(collection, each.subject, each.lookalike, picture)
 
     def _refuse(
         self,
         call: Call,
         collection: str,
-        found: LookalikeFound,
+        found: FacesRefused,
         seen: Sequence[tuple[str, int]] = (),
-    ) -> LooksLikeAnother:
+    ) -> EnrolmentError:
         """Put on record what was refused; return the error, which names nobody.
 
         ``seen`` are pictures without a face to enrol, as for ``_record_detected``.
@@ -259,7 +272,7 @@ class Enrolling(Looking):
         with self._act(call) as act:
             collections.find(act.connection, collection)
             act.record(*self._refusals(collection, found.refused), *self._detected(seen))
-        return LooksLikeAnother(str(found))
+        return found.error
 
 
 def _templates_enrolled(collection: str, done: Enrolled) -> Iterator[TemplatesEnrolled]:

@@ -20,7 +20,7 @@ from sayso.callers import ACTIONS
 from sayso.core.base import Act, Base
 from sayso.core.resources import erasures
 from sayso.errors import CollectionNotEmpty
-from sayso.gallery import collections, coverage, erasure, purposes
+from sayso.gallery import collections, coverage, erasure, purposes, serving
 from sayso.gallery import tags as tagging
 from sayso.gallery.purposes import LONGEST_IDLE_DAYS
 from sayso.results import Collection, FalseMatchRule, Purpose, Tombstone
@@ -195,7 +195,7 @@ class Galleries(Base):
         if caller.sees_everybody:
             return collection
         pinned = collections.find(act.connection, collection.name)
-        counts = coverage.counts(act.connection, pinned.key, caller.purpose or "", act.change.now)
+        counts = serving.counts(act.connection, pinned.key, caller.purpose or "", act.change.now)
         return replace(collection, subjects=counts[0], faces=counts[1])
 
 

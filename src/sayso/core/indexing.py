@@ -6,7 +6,7 @@ from sayso.core.enrolling import Enrolling
 from sayso.core.looking import PictureSource
 from sayso.enrolment import (
     MIN_QUALITY,
-    LookalikeFound,
+    FacesRefused,
     choose_or_leave,
     enrol_pictures,
 )
@@ -38,7 +38,7 @@ class Indexing(Enrolling):
         enrolment does.
 
         Raises CollectionNotFound, InvalidName, ConsentRequired, PurposeNotDeclared, ModelConflict,
-        LooksLikeAnother, PictureError, ModelError.
+        LooksLikeAnother, NameConflict, PictureError, ModelError.
         """
         call = self._admit("enrol", collection=collection)
         check_subject(subject)
@@ -75,6 +75,6 @@ class Indexing(Enrolling):
             return PictureIndexing(
                 analysis.width, analysis.height, told[0], one.face, left, became.repeated
             )
-        except LookalikeFound as error:
+        except FacesRefused as error:
             refused = error
         raise self._refuse(call, collection, refused)

@@ -10,6 +10,7 @@ from sayso.audit.events import (
     FacesAssociated,
     FacesDisassociated,
     FacesRead,
+    FacesTaken,
     UserCreated,
     UserDeleted,
     UsersRead,
@@ -21,7 +22,7 @@ from sayso.core.erased import faces_erased
 from sayso.core.looking import check_similarity
 from sayso.errors import GalleryError, InvalidName, TooManyFacesOfUser
 from sayso.evidence.calibration import Calibration
-from sayso.gallery import collections, consents, coverage, enrolled, erasure, subjects, users
+from sayso.gallery import collections, consents, enrolled, erasure, serving, subjects, users
 from sayso.gallery.collections import Pinned
 from sayso.gallery.enrolled import FaceRow
 from sayso.gallery.users import MOST_FACES, Linked
@@ -90,8 +91,9 @@ class Linking(Enrolling):
     def delete_faces(self, collection: str, faces: Sequence[str]) -> FacesDeletion:
         """Delete faces by their ids; their subjects and consents stay.
 
-        Those that are associated with a user are not deleted, and the answer says so, as it does
-        of those that are not there. Raises CollectionNotFound.
+        A caller who knows of one purpose alone takes them from that one: a face that was enrolled
+        for another as well stays for it. Those that are associated with a user are not deleted,
+        and the answer says so, as it does of those that are not there. Raises CollectionNotFound.
         """
         call = self._admit("enrol", "erase", collection=collection)
         with self._act(call) as act:
@@ -104,9 +106,21 @@ class Linking(Enrolling):
                 elif found[face].user_key is not None:
                     failed[face] = "ASSOCIATED_TO_AN_EXISTING_USER"
             deleted = [row for face, row in found.items() if face not in failed]
-            gone = erasure.erase_listed_faces(act.change, pinned, [row.key for row in deleted])
+            keys = [row.key for row in deleted]
+            if call.known_purpose is not None:
+                keys = serving.take(act.change, keys, call.known_purpose)
+            gone = erasure.erase_listed_faces(act.change, pinned, keys)
             act.record(*faces_erased(gone, "asked"))
-            if not gone:
+            taken = [row for row in deleted if row.key not in keys]
+            if taken:
+                act.record(
+                    FacesTaken(
+                        collection=collection,
+                        subjects=_subject_ids(act, taken),
+                        faces=len(taken),
+                    )
+                )
+            elif not gone:
                 act.record(FacesRead(collection=collection, faces=len(found)))
             told = _users_told(act, found, _because(failed, "ASSOCIATED_TO_AN_EXISTING_USER"))
         return FacesDeletion(tuple(row.id for row in deleted), failed, told)
@@ -128,7 +142,6 @@ class Linking(Enrolling):
         with self._act(call) as act:
             pinned = collections.find(act.connection, collection)
             known = subjects.find_or_create(act.change, pinned, [user])[user]
-            hidden = not act.knows_of(known)  # before a new consent changes that
             grant = consents.require_enrolment_consent(
                 act.change,
                 pinned,
@@ -137,8 +150,9 @@ class Linking(Enrolling):
                 call.caller.actor,
                 call.caller.purpose,
                 attested,
+                extends=call.caller.sees_everybody,
             )
-            made, new = users.create(act.change, pinned, known, hidden=hidden)
+            made, new = users.create(act.change, pinned, known, call.known_purpose)
             self._record_consents(act, collection, [known], grant, offered)
             if new:
                 act.record(UserCreated(collection=collection, subject=known.id))
@@ -147,12 +161,13 @@ class Linking(Enrolling):
     def delete_user(self, collection: str, user: str) -> None:
         """Delete a user: the faces are associated with nobody then, and stay with their subjects.
 
-        Raises CollectionNotFound or UserNotFound.
+        A caller who knows of one purpose alone deletes them for that one. Raises
+        CollectionNotFound or UserNotFound.
         """
         with self._act(self._admit("enrol", "erase", collection=collection)) as act:
             pinned = collections.find(act.connection, collection)
             found = act.user(pinned, user)
-            users.remove(act.change, found)
+            users.remove(act.change, found, act.call.known_purpose)
             act.record(UserDeleted(collection=collection, subject=found.subject.id))
 
     def user(self, collection: str, user: str) -> User:
@@ -337,7 +352,7 @@ def _users_told(act: Act, rows: Mapping[str, FaceRow], faces: Iterable[str]) -> 
     shown = set(people.values())
     purpose = act.call.known_purpose
     if purpose is not None:
-        shown &= coverage.covered(act.connection, sorted(shown), purpose, act.change.now)
+        shown &= serving.users_known(act.connection, sorted(shown), purpose, act.change.now)
     known = subjects.names(act.connection, act.change.find_keys, sorted(shown))
     names = {user: known[subject].name for user, subject in people.items() if subject in known}
     return {face: names[user] for face, user in user_of.items() if user in names}

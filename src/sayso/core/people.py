@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
 from sayso.audit.events import (
     ConsentRecorded,
@@ -15,12 +15,14 @@ from sayso.audit.events import (
     TombstonesRead,
 )
 from sayso.callers import KNOWING
-from sayso.core.base import Base
+from sayso.core.base import Act, Base
 from sayso.core.erased import faces_erased
 from sayso.core.galleries import declared
 from sayso.core.resources import erasures
 from sayso.errors import GalleryError
 from sayso.gallery import collections, consents, enrolled, erasure, subjects
+from sayso.gallery.collections import Pinned
+from sayso.gallery.subjects import Known
 from sayso.gallery.times import microseconds, moment
 from sayso.results import Consent, ConsentRecord, EnrolledFace, Subject, Tombstone, Withdrawal
 
@@ -44,7 +46,6 @@ class People(Base):
         call = self._admit(*KNOWING, collection=collection)
         if limit is not None and limit < 1:
             raise GalleryError(f"limit is {limit}; at least 1 subject can be asked for")
-        caller = call.caller
         store = self._resources.store
         self._resources.sweep_due()
         # Read before it is recorded: a large collection would keep everybody else from writing.
@@ -56,11 +57,11 @@ class People(Base):
                 after=after,
                 limit=limit,
                 now=store.now(),
-                purpose=None if caller.sees_everybody else caller.purpose,
+                purpose=call.known_purpose,
             )
         with self._act(call) as act:
             act.record(SubjectsRead(collection=collection, subjects=len(found)))
-        return tuple(map(self._seen, found))
+        return found
 
     def subject(self, collection: str, name: str) -> Subject:
         """Return one subject; raises CollectionNotFound or SubjectNotFound."""
@@ -69,11 +70,7 @@ class People(Base):
             pinned = collections.find(act.connection, collection)
             known = act.subject(pinned, name)
             act.record(SubjectRead(collection=collection, subject=known.id, what="subject"))
-            return self._seen(
-                subjects.describe(
-                    act.connection, act.change.keyring, pinned, name, now=act.change.now
-                )
-            )
+            return act.describe(pinned, known)
 
     def faces(self, collection: str, subject: str) -> tuple[EnrolledFace, ...]:
         """Return a subject's enrolled faces, the oldest first; raises SubjectNotFound."""
@@ -94,14 +91,30 @@ class People(Base):
     def erase_subject(self, collection: str, name: str) -> Tombstone:
         """Erase a subject: templates, consents, evidence, name and key, in every process.
 
+        A caller who knows of one purpose alone erases them for that one: it is withdrawn, and the
+        rest goes with the last purpose. They are told of what they knew of, and not which it was.
         Raises CollectionNotFound or SubjectNotFound.
         """
-        with self._act(self._admit("erase", collection=collection)) as act:
+        call = self._admit("erase", collection=collection)
+        with self._act(call) as act:
             pinned = collections.find(act.connection, collection)
             known = act.subject(pinned, name)
-            erased = erasure.erase_subjects(act.change, pinned, [known.key], "asked")
-            act.record(*erasures(erased))
-        return erased[0]
+            if call.known_purpose is None:
+                erased = erasure.erase_subjects(act.change, pinned, [known.key], "asked")
+                act.record(*erasures(erased))
+                return erased[0]
+            told = act.describe(pinned, known)
+            consented = len(act.consents(known))
+            _withdraw(act, pinned, known, call.known_purpose, "asked")
+            return Tombstone(
+                id=told.id,
+                collection=collection,
+                created=told.created,
+                erased=moment(act.change.now),
+                faces=told.faces,
+                consents=consented,
+                reason="asked",
+            )
 
     def tombstones(self, collection: str) -> tuple[Tombstone, ...]:
         """Return what is left of those erased from a collection, the latest first."""
@@ -128,15 +141,24 @@ class People(Base):
     def add_consent(self, collection: str, subject: str, consent: Consent) -> ConsentRecord:
         """Record a consent, which may begin later; makes the subject when it is not there yet.
 
-        Raises CollectionNotFound, InvalidName, PurposeNotDeclared, ConsentRequired for one that
-        has ended, or AccessDenied for another purpose than the caller's.
+        What is enrolled of them serves its purposes, too, if the caller may see everybody; see
+        ``gallery.serving``. Raises CollectionNotFound, InvalidName, PurposeNotDeclared,
+        ConsentRequired for one that has ended, or AccessDenied for another purpose than the
+        caller's.
         """
         call = self._admit("enrol", collection=collection)
         with self._act(call) as act:
             call.caller.require_purposes(consent.purposes)
             pinned = collections.find(act.connection, collection)
             known = subjects.find_or_create(act.change, pinned, [subject])[subject]
-            done = consents.record(act.change, pinned, [known], consent, call.caller.actor)
+            done = consents.record(
+                act.change,
+                pinned,
+                [known],
+                consent,
+                call.caller.actor,
+                extends=call.caller.sees_everybody,
+            )
             record = act.consents(known)[-1]
             act.record(
                 *map(declared, done.declared),
@@ -165,21 +187,12 @@ class People(Base):
         caller = call.caller
         if not caller.sees_everybody:
             purpose = caller.purpose if purpose is None else purpose
-        tombstone = None
         with self._act(call) as act:
             caller.require_purposes([] if purpose is None else [purpose])
             pinned = collections.find(act.connection, collection)
             known = act.subject(pinned, subject, begun=False)
-            purposes = consents.withdraw(act.change, pinned, known, purpose)
-            act.record(ConsentWithdrawn(collection=collection, subject=known.id, purposes=purposes))
-            if not consents.any_left(act.change, known.key):
-                erased = erasure.erase_subjects(act.change, pinned, [known.key], "withdrawn")
-                act.record(*erasures(erased))
-                tombstone = erased[0] if caller.sees_everybody else None
-            else:
-                gone = erasure.erase_faces(act.change, subject_key=known.key)
-                act.record(*faces_erased(gone, "withdrawn"))
-        return Withdrawal(purposes, tombstone)
+            purposes, tombstone = _withdraw(act, pinned, known, purpose, "withdrawn")
+        return Withdrawal(purposes, tombstone if caller.sees_everybody else None)
 
     def consents(self, collection: str, subject: str) -> tuple[ConsentRecord, ...]:
         """Return every consent of a subject, the oldest first; raises SubjectNotFound."""
@@ -208,9 +221,21 @@ class People(Base):
             )
             return act.consents(known)
 
-    def _seen(self, subject: Subject) -> Subject:
-        """Return a subject as the caller may see it: only with the purpose that they know of."""
-        if self._caller.sees_everybody:
-            return subject
-        own = tuple(each for each in subject.purposes if each == self._caller.purpose)
-        return replace(subject, purposes=own)
+
+def _withdraw(
+    act: Act,
+    pinned: Pinned,
+    known: Known,
+    purpose: str | None,
+    reason: Literal["asked", "withdrawn"],
+) -> tuple[tuple[str, ...], Tombstone | None]:
+    """Withdraw a purpose, or every one; return which, and what is left of whom it erased."""
+    purposes = consents.withdraw(act.change, pinned, known, purpose)
+    act.record(ConsentWithdrawn(collection=pinned.name, subject=known.id, purposes=purposes))
+    if consents.any_left(act.change, known.key):
+        gone = erasure.erase_faces(act.change, subject_key=known.key)
+        act.record(*faces_erased(gone, reason))
+        return purposes, None
+    erased = erasure.erase_subjects(act.change, pinned, [known.key], reason)
+    act.record(*erasures(erased))
+    return purposes, erased[0]

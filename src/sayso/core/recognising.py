@@ -24,7 +24,7 @@ from sayso.enrolment import Version
 from sayso.errors import GalleryError
 from sayso.evidence.calibration import Calibration
 from sayso.evidence.decision import Decision
-from sayso.gallery import collections, coverage, faces
+from sayso.gallery import collections, faces, serving
 from sayso.gallery.index import Matches
 from sayso.results import (
     Candidate,
@@ -134,7 +134,7 @@ class Recognising(Looking):
             pinned = collections.find(act.connection, collection)
             population = collections.describe(act.connection, collection).faces
             if call.caller.purpose is not None:
-                _, population = coverage.counts(
+                _, population = serving.counts(
                     act.connection, pinned.key, call.caller.purpose, act.change.now
                 )
             act.record(CollectionsRead(collections=1))

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from sayso.errors import StoreUnavailable
 from sayso.evidence.calibration import COSINES, Scoring
-from sayso.gallery import coverage, faces, users
+from sayso.gallery import coverage, faces, schema, serving, users
 from sayso.gallery.coverage import FOREVER, Windows
 from sayso.gallery.fusing import Fused
 from sayso.gallery.scored import ScoredSearch
@@ -41,7 +41,8 @@ class Eligible:
 
     ``rows`` is bool (n,) over the cached rows; ``population`` counts the subjects among them, and
     ``templates`` the rows. ``live`` has the keys of all subjects who may be shown, some of them
-    several times, and also of those who have no row.
+    several times, and also of those who have no row. ``users`` has the keys of the users who are
+    known for the purpose, whether or not their subjects may be shown.
     """
 
     rows: NDArray[np.bool_]
@@ -50,6 +51,7 @@ class Eligible:
     start: int
     end: int
     live: Keys
+    users: Keys
 
 
 class CollectionCache:
@@ -116,13 +118,13 @@ class CollectionCache:
 
     def eligible(self, purpose: str, now: int) -> Eligible:
         """Tell which rows may be shown for a purpose, loaded before, at that time."""
-        return self._purposes[purpose].eligible(self._subjects, now)
+        return self._purposes[purpose].eligible(self._faces, self._subjects, now)
 
     def everybody(self) -> Eligible:
         """Return every row, whatever was agreed to: to enrol nobody under another's name."""
         rows = np.ones(len(self._faces), np.bool_)
         people = np.unique(self._subjects)
-        return Eligible(rows, len(people), len(rows), 0, FOREVER, people)
+        return Eligible(rows, len(people), len(rows), 0, FOREVER, people, self._users)
 
     def row_of(self, face: int) -> int | None:
         """Return the row of the face of that key."""
@@ -167,7 +169,7 @@ class CollectionCache:
             if known[0] is eligible:
                 return known[1]
             known[1].wipe()
-        rows = np.flatnonzero((self._users > 0) & eligible.rows)
+        rows = np.flatnonzero(np.isin(self._users, eligible.users) & eligible.rows)
         shown = np.array(
             [self._user_subjects.get(int(user), 0) for user in self._users[rows]], np.int64
         )
@@ -297,19 +299,27 @@ class CollectionCache:
 
 
 class _PurposeCache:
-    """The windows of consent to one purpose in one collection."""
+    """The windows of consent to one purpose in one collection, and what serves it."""
 
     def __init__(self, purpose: str) -> None:
         self._purpose = purpose
         self._sequence = 0
         empty = np.empty(0, np.int64)
         self._windows = Windows(empty, empty, empty, empty)
+        self._faces = self._users = empty  # those that serve the purpose
         self._eligible: Eligible | None = None
 
     def refresh(self, connection: Connection, collection_key: int, *, rows_changed: bool) -> None:
         """Apply what was committed since the last time."""
         sequence = current_sequence(connection)
         new = coverage.covering(connection, collection_key, self._purpose, self._sequence)
+        of_faces, of_users = (
+            serving.changed(connection, table, collection_key, self._purpose, self._sequence)
+            for table in (schema.face_purposes, schema.user_purposes)
+        )
+        self._faces = _with(self._faces, *of_faces)
+        self._users = _with(self._users, *of_users)
+        served = any(keys.size for keys in (*of_faces, *of_users))
         self._sequence = sequence
         # The windows of the erased stay: keys without a template, never given again, match nobody.
         if new.consents.size:
@@ -321,21 +331,28 @@ class _PurposeCache:
                 np.concatenate([old.starts[kept], new.starts]),
                 np.concatenate([old.ends[kept], new.ends]),
             )
-        if rows_changed or new.consents.size:
+        if rows_changed or served or new.consents.size:
             self._eligible = None
 
-    def eligible(self, subjects: Keys, now: int) -> Eligible:
-        """Tell which rows, by the subject of each, may be shown at that time."""
+    def eligible(self, faces: Keys, subjects: Keys, now: int) -> Eligible:
+        """Tell which rows, by the face and the subject of each, may be shown at that time."""
         found = self._eligible
         if found is None or not found.start <= now < found.end:
             starts, ends = self._windows.starts, self._windows.ends
             live = self._windows.subjects[(starts <= now) & (now < ends)]
-            rows = np.isin(subjects, live)
+            rows = np.isin(subjects, live) & np.isin(faces, self._faces)
             people = np.sort(subjects[rows])
             population = int(np.count_nonzero(people[1:] != people[:-1])) + bool(people.size)
             # Nothing changes by itself before the next window opens or closes.
             edges = np.concatenate([starts, ends, [FOREVER]])
             end = int(edges[edges > now].min())
-            found = Eligible(rows, population, people.size, now, end, live)
+            found = Eligible(rows, population, people.size, now, end, live, self._users)
             self._eligible = found
         return found
+
+
+def _with(known: Keys, new: Keys, gone: Keys) -> Keys:
+    """Return keys with those that are new, and without those that are gone."""
+    if not new.size and not gone.size:
+        return known
+    return np.union1d(known[~np.isin(known, gone)], new)

@@ -8,7 +8,7 @@ database itself refuses a face without a consent.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from sayso.errors import ConsentNotFound, ConsentRequired, EnrolmentError
-from sayso.gallery import purposes, schema
+from sayso.gallery import purposes, schema, serving
 from sayso.gallery.batches import IN_LIST, ROWS, batches
 from sayso.gallery.collections import Pinned
 from sayso.gallery.coverage import live, standing
@@ -41,7 +41,7 @@ class EnrolmentGrant:
 
     ``consents`` maps the key of each subject who may be enrolled to that of the consent;
     ``recorded`` has those subjects whose consent is recorded by this change, and ``declared`` the
-    purposes that are declared by it.
+    purposes that are declared by it. ``for_all`` lets the faces serve all that is agreed to.
     """
 
     sequence: int
@@ -49,6 +49,7 @@ class EnrolmentGrant:
     consents: dict[int, int]
     recorded: frozenset[int]
     declared: tuple[Purpose, ...]
+    for_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ def require_enrolment_consent(
     actor: str,
     purpose: str | None = None,
     attested: bool = False,
+    extends: bool = True,
 ) -> EnrolmentGrant:
     """Return leave to enrol the subjects, or raise ConsentRequired.
 
@@ -74,7 +76,8 @@ def require_enrolment_consent(
     and live; it must be live now. Without one, every subject needs a live consent on record, to
     that ``purpose`` if there is one. One that is only ``attested`` is recorded for those who have
     none: what somebody signed is not outdone by how consent is collected in general. Of several
-    on record, the one that was recorded last counts.
+    on record, the one that was recorded last counts; a caller who may see everybody, who
+    ``extends``, enrols for all that is agreed to. See ``record``, too.
     """
     declared: tuple[Purpose, ...] = ()
     recorded: frozenset[int] = frozenset()
@@ -91,6 +94,7 @@ def require_enrolment_consent(
             consent,
             actor,
             attested=attested,
+            extends=extends,
         )
         granted |= new.consents
         recorded, declared = frozenset(new.consents), new.declared
@@ -104,7 +108,8 @@ def require_enrolment_consent(
                 "record one first (sayso consents add), or give one with the enrolment (--purpose "
                 "and --evidence)"
             )
-    return EnrolmentGrant(change.sequence, collection.key, granted, recorded, declared)
+    for_all = extends and consent is None and purpose is None
+    return EnrolmentGrant(change.sequence, collection.key, granted, recorded, declared, for_all)
 
 
 def record(
@@ -115,12 +120,14 @@ def record(
     actor: str,
     *,
     attested: bool = False,
+    extends: bool = True,
 ) -> Recorded:
     """Record the consent for every subject.
 
-    Raises PurposeNotDeclared, or ConsentRequired for a consent that has ended, by its own word or
-    by the rule of a purpose, was given in the future, or was withdrawn (see
-    ``_require_not_withdrawn``).
+    With ``extends`` their faces that are enrolled serve its purposes, too: for a recorder who may
+    see everybody, and so knows whose they are; see ``serving``. Raises PurposeNotDeclared, or
+    ConsentRequired for a consent that has ended, by its own word or by the rule of a purpose, was
+    given in the future, or was withdrawn (see ``_require_not_withdrawn``).
     """
     if not subjects:
         return Recorded({}, ())
@@ -155,6 +162,8 @@ def record(
         "recorded_by": actor,
         "last_interaction": interaction,
     }
+    known = [each.key for each in subjects if each.id not in change.new_keys]
+    serving.renewed(change, known, consent.purposes, extends=extends)
     keys = _insert(change, subjects, consent, common)
     for consent_keys in batches(keys.values(), ROWS):
         change.connection.execute(
@@ -239,6 +248,16 @@ def id_of(connection: Connection, consent_key: int) -> str:
     """Return the id that a consent may be shown by."""
     query = select(_CONSENT.id).where(_CONSENT.key == consent_key)
     return str(connection.execute(query).scalar_one())
+
+
+def purposes_of(connection: Connection, keys: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """Return the purposes that consents are to, sorted, by the consents' keys."""
+    found: dict[int, tuple[str, ...]] = {}
+    for batch in batches(sorted(set(keys)), IN_LIST):
+        query = select(_PURPOSE.consent_key, _PURPOSE.purpose).order_by(_PURPOSE.purpose)
+        for key, purpose in connection.execute(query.where(_PURPOSE.consent_key.in_(batch))):
+            found[key] = (*found.get(key, ()), purpose)
+    return found
 
 
 def withdraw(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, select
 
 from sayso.gallery import schema
 from sayso.gallery.batches import IN_LIST, batches, driver_rows
@@ -101,18 +101,16 @@ def is_covered(subject_key: ColumnElement[int], purpose: str, now: int) -> Colum
     )
 
 
-def counts(connection: Connection, collection_key: int, purpose: str, now: int) -> tuple[int, int]:
-    """Return how many subjects, and how many faces, may be shown for the purpose at that time."""
-    subject, face = schema.subjects.c, schema.faces.c
-    found = [
-        connection.execute(
-            select(func.count())
-            .select_from(table)
-            .where(table.c.collection_key == collection_key, is_covered(key, purpose, now))
-        ).scalar_one()
-        for table, key in ((schema.subjects, subject.key), (schema.faces, face.subject_key))
-    ]
-    return found[0], found[1]
+def standing_purposes(connection: Connection, subject: int, now: int) -> tuple[str, ...]:
+    """Return the purposes that a consent of a subject, by key, stands to at that time, sorted."""
+    query = (
+        select(_PURPOSE.purpose)
+        .join(schema.consents)
+        .where(_CONSENT.subject_key == subject, standing(now))
+        .distinct()
+        .order_by(_PURPOSE.purpose)
+    )
+    return tuple(connection.execute(query).scalars())
 
 
 def live_purposes(

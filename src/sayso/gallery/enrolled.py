@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, select
 
-from sayso.gallery import coverage, schema, subjects
+from sayso.gallery import coverage, schema, serving, subjects
 from sayso.gallery.batches import IN_LIST, batches
 from sayso.gallery.collections import Pinned
 from sayso.gallery.store import FindKeys
@@ -40,7 +40,7 @@ def find(
 ) -> dict[str, FaceRow]:
     """Return those faces of a collection, by id, that may be known of.
 
-    With a ``purpose`` only those whose subject's consent covers it at that time.
+    With a ``purpose`` only those that may be shown for it at that time.
     """
     found: dict[str, FaceRow] = {}
     for batch in batches(ids, IN_LIST):
@@ -62,7 +62,8 @@ def of_subject(
     now: int = 0,
 ) -> tuple[EnrolledFace, ...]:
     """Return the subject's faces, the oldest first; see ``listed`` for the purpose."""
-    query = _told().where(_FACE.subject_key == subject.key).order_by(_FACE.key)
+    query = _known_of(_told(), purpose, now)
+    query = query.where(_FACE.subject_key == subject.key).order_by(_FACE.key)
     rows = connection.execute(query).all()
     return _faces(connection, find_keys, collection, rows, purpose, now)
 
@@ -81,7 +82,8 @@ def listed(
     """Return faces of a collection, at most ``limit``, in the order of their ids.
 
     Those whose id comes after ``after``, and that fulfil ``which``. With a ``purpose`` only those
-    whose subject's consent covers it at that time, and no user whose consent does not.
+    that may be shown for it at that time, no user who may not be known for it, and no consent to
+    something else.
     """
     query = _told().where(_FACE.collection_key == collection.key, _FACE.id > after, *which)
     query = _known_of(query, purpose, now).order_by(_FACE.id).limit(limit)
@@ -126,6 +128,7 @@ def _told() -> Select[Any]:
             _FACE.id,
             _FACE.subject_key,
             _USER.subject_key.label("user"),
+            _FACE.consent_key,
             consent.id.label("consent"),
             _FACE.template_version,
             _FACE.box_left,
@@ -147,7 +150,7 @@ def _told() -> Select[Any]:
 def _known_of(query: Select[Any], purpose: str | None, now: int) -> Select[Any]:
     if purpose is None:
         return query
-    return query.where(coverage.is_covered(_FACE.subject_key, purpose, now))
+    return query.where(serving.face_shown(purpose, now))
 
 
 def _faces(
@@ -160,25 +163,55 @@ def _faces(
 ) -> tuple[EnrolledFace, ...]:
     users = {row.user for row in rows if row.user is not None}
     if purpose is not None:
-        users &= coverage.covered(connection, sorted(users), purpose, now)
+        users &= serving.users_known(connection, sorted(users), purpose, now)
     people = users | {row.subject_key for row in rows}
     known = subjects.names(connection, find_keys, sorted(people))
     # Whoever has no key any more is just being erased.
     left = [row for row in rows if row.subject_key in known]
     names = {key: each.name for key, each in known.items()}
     shown = {key: name for key, name in names.items() if key in users}
+    consents = {} if purpose is None else _consents_to(connection, left, purpose, now)
     return tuple(
-        _face(row, collection, names[row.subject_key], shown.get(row.user)) for row in left
+        _face(
+            row,
+            collection,
+            names[row.subject_key],
+            shown.get(row.user),
+            consents.get(row.key, row.consent),
+        )
+        for row in left
     )
 
 
-def _face(row: Any, collection: Pinned, name: str, user: str | None) -> EnrolledFace:
+def _consents_to(
+    connection: Connection, rows: Sequence[Any], purpose: str, now: int
+) -> dict[int, str]:
+    """Return for faces, by key, on which consent they serve a purpose that is not their own's."""
+    consent, agreed = schema.consents.c, schema.consent_purposes.c
+    own: set[int] = set()
+    for batch in batches({row.consent_key for row in rows}, IN_LIST):
+        query = select(agreed.consent_key).where(agreed.consent_key.in_(batch))
+        own.update(connection.execute(query.where(agreed.purpose == purpose)).scalars())
+    others = [row for row in rows if row.consent_key not in own]
+    by_subject: dict[int, str] = {}
+    for batch in batches({row.subject_key for row in others}, IN_LIST):
+        found = connection.execute(
+            select(consent.subject_key, consent.id)
+            .join(schema.consent_purposes)
+            .where(consent.subject_key.in_(batch), agreed.purpose == purpose, coverage.live(now))
+            .order_by(consent.key)
+        )
+        by_subject.update((subject, identity) for subject, identity in found)
+    return {row.key: by_subject[row.subject_key] for row in others if row.subject_key in by_subject}
+
+
+def _face(row: Any, collection: Pinned, name: str, user: str | None, consent: str) -> EnrolledFace:
     box = (row.box_left, row.box_top, row.box_right, row.box_bottom)
     size = (row.picture_width, row.picture_height)
     return EnrolledFace(
         id=row.id,
         subject=name,
-        consent=row.consent,
+        consent=consent,
         model=collection.model or "",
         template_version=row.template_version,
         box=None if row.box_left is None else box,

@@ -22,10 +22,9 @@ from sqlalchemy import (
     update,
 )
 
-from sayso.gallery import answers, schema
+from sayso.gallery import answers, schema, serving
 from sayso.gallery.batches import IN_LIST, batches
 from sayso.gallery.collections import Pinned
-from sayso.gallery.coverage import standing
 from sayso.gallery.store import Change
 from sayso.gallery.times import moment
 from sayso.gallery.types import Reason, Tombstone
@@ -73,10 +72,10 @@ def erase_faces(
 ) -> tuple[FacesGone, ...]:
     """Erase every face that no consent stands for any more; return whose they were.
 
-    A face is kept for the purposes of the consent that it was enrolled on: while that one stands,
-    or another of the subject's to one of these purposes, such as a renewal. What else they agreed
-    to does not keep it. Only of subjects who had a consent end after ``since``, where it is given;
-    only of one subject.
+    A face is kept for the purposes that it was enrolled for: while the consent that it was enrolled
+    on stands, or another of the subject's to one of these purposes, such as a renewal. What else
+    they agreed to does not keep it, also where it serves that. Only of subjects who had a consent
+    end after ``since``, where it is given; only of one subject.
     """
     execute, face = change.connection.execute, schema.faces.c
     gone = face.key.in_(_unfounded(change.now, since, subject_key))
@@ -189,6 +188,8 @@ def _erase(
         .where(face.user_key.in_(their_users))
         .values(user_key=None, linked=change.sequence)
     )
+    known = schema.user_purposes
+    execute(delete(known).where(known.c.key.in_(their_users)))
     execute(delete(schema.users).where(user.subject_key.in_(people)))
     answers.forget(change, collection.name)
     _remove_faces(change, face.subject_key.in_(people))
@@ -206,20 +207,7 @@ def _erase(
 def _unfounded(now: int, since: int | None, subject_key: int | None) -> Select[tuple[int]]:
     """Select the keys of faces that no consent stands for at that time: see ``erase_faces``."""
     face, consent, purpose = schema.faces.c, schema.consents.c, schema.consent_purposes.c
-    own = schema.consent_purposes.alias()
-    stands = (
-        select(purpose.consent_key)
-        .join(schema.consents, consent.key == purpose.consent_key)
-        .join(own, own.c.purpose == purpose.purpose)
-        .where(
-            own.c.consent_key == face.consent_key,
-            consent.subject_key == face.subject_key,
-            standing(now),
-        )
-        .correlate(schema.faces)
-        .exists()
-    )
-    query = select(face.key).where(~stands)
+    query = select(face.key).where(~serving.founded(now))
     if since is not None:
         ended = (
             select(consent.subject_key)
@@ -241,4 +229,7 @@ def _remove_faces(change: Change, which: ColumnElement[bool]) -> None:
             select(face.key, face.collection_key, literal(change.sequence)).where(which),
         )
     )
+    row = schema.face_purposes
+    gone = select(face.key).where(which)
+    change.connection.execute(delete(row).where(row.c.key.in_(gone)))
     change.connection.execute(delete(schema.faces).where(which))

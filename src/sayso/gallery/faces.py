@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, and_, insert, select
+from sqlalchemy import Connection, and_, func, insert, select
 
 from sayso.errors import EnrolmentError, ModelConflict, SealBroken, StoreUnavailable
-from sayso.gallery import consents, schema
+from sayso.gallery import consents, schema, serving
 from sayso.gallery.batches import IN_LIST, ROWS, batches, driver_rows
 from sayso.gallery.collections import Pinned
 from sayso.gallery.consents import EnrolmentGrant
-from sayso.gallery.sealing import STORED, open_template, picture_digest, seal_templates
+from sayso.gallery.sealing import STORED, open_template, picture_digests, seal_templates
 from sayso.gallery.search import LARGEST_DIMENSION as LARGEST_SEARCHED
 from sayso.gallery.store import Change
 from sayso.gallery.subjects import Known
@@ -88,9 +88,9 @@ def insert_faces(
 ) -> list[str]:
     """Enrol templates, float32 (n, d), row i of ``subjects[i]``; return the faces' ids.
 
-    This is the only statement that writes a template, and it takes leave of ``consents`` only.
-    Raises EnrolmentError when that leave is of another change, collection or subject, or names a
-    consent that is not the subject's own.
+    This is the only statement that writes a
+    template, and it takes leave of ``consents`` only. Raises EnrolmentError when that leave is of
+    another change, collection or subject, or names a consent that is not the subject's own.
     """
     if (grant.sequence, grant.collection_key) != (change.sequence, collection.key):
         raise EnrolmentError("leave to enrol holds only in the change that it was given in")
@@ -101,6 +101,7 @@ def insert_faces(
     if len(templates) != len(subjects) or (origins is not None and len(origins) != len(subjects)):
         raise EnrolmentError(f"{len(templates)} templates are not of {len(subjects)} subjects")
     ids: list[str] = []
+    last = change.connection.execute(select(func.max(_FACE.key))).scalar() or 0
     for rows in batches(range(len(subjects)), ROWS):
         found = change.find_keys({subjects[row].id for row in rows})
         keys = [found[subjects[row].id] for row in rows]
@@ -115,26 +116,35 @@ def insert_faces(
                 "template_version": template_version,
                 "created": change.now,
                 "sequence": change.sequence,
-                **_origin(key, origins[row] if origins else None),
+                **_origin(change, subjects[row], key, origins[row] if origins else None),
             }
             for row, key, template in zip(rows, keys, sealed, strict=True)
         ]
         change.connection.execute(insert(schema.faces), values)
         ids += [str(value["id"]) for value in values]
+    serving.enrolled(change, collection.key, last)
+    if grant.for_all:
+        serving.for_all(change, collection.key, last)
     return ids
 
 
-def enrolled_pictures(change: Change, subject: Known, pictures: Sequence[str]) -> dict[str, str]:
-    """Return, by the sha256 of their picture, the ids of faces that the subject has already."""
+def enrolled_pictures(
+    change: Change, subject: Known, pictures: Sequence[str], purpose: str | None
+) -> dict[str, str]:
+    """Return, by the sha256 of their picture, the ids of faces that the subject has already.
+
+    With a ``purpose`` only of those that may be shown for it.
+    """
     key = change.find_keys([subject.id])[subject.id]
-    digests = {picture_digest(key, sha256): sha256 for sha256 in pictures}
+    digests = {digest: sha256 for sha256 in pictures for digest in picture_digests(key, sha256)}
     found: dict[str, str] = {}
     for batch in batches(digests, IN_LIST):
-        rows = change.connection.execute(
-            select(_FACE.picture_digest, _FACE.id).where(
-                _FACE.subject_key == subject.key, _FACE.picture_digest.in_(batch)
-            )
+        query = select(_FACE.picture_digest, _FACE.id).where(
+            _FACE.subject_key == subject.key, _FACE.picture_digest.in_(batch)
         )
+        if purpose is not None:
+            query = query.where(serving.face_shown(purpose, change.now))
+        rows = change.connection.execute(query)
         found.update((digests[digest], face) for digest, face in rows)
     return found
 
@@ -230,7 +240,22 @@ def _not_of_unit_length(matrix: NDArray[np.float32]) -> NDArray[np.int64]:
         return np.flatnonzero(~(np.abs(np.sqrt(squares) - 1) <= _LENGTH_TOLERANCE))  # NaN too
 
 
-def _origin(key: DataKey, origin: Origin | None) -> dict[str, float | bytes | str | None]:
+def _free_digest(change: Change, subject: Known, key: DataKey, sha256: str) -> bytes:
+    """Return a digest for a picture that may have enrolled the subject for another purpose."""
+    digests = picture_digests(key, sha256)
+    query = select(_FACE.picture_digest).where(
+        _FACE.subject_key == subject.key, _FACE.picture_digest.in_(digests)
+    )
+    taken = set(change.connection.execute(query).scalars())
+    free = next((each for each in digests if each not in taken), None)
+    if free is None:
+        raise EnrolmentError("the picture has enrolled the subject for too many purposes")
+    return free
+
+
+def _origin(
+    change: Change, subject: Known, key: DataKey, origin: Origin | None
+) -> dict[str, float | bytes | str | None]:
     left, top, right, bottom = origin.box if origin else (None,) * 4
     width, height = origin.size if origin else (None, None)
     return {
@@ -239,7 +264,7 @@ def _origin(key: DataKey, origin: Origin | None) -> dict[str, float | bytes | st
         "box_top": top,
         "box_right": right,
         "box_bottom": bottom,
-        "picture_digest": picture_digest(key, origin.digest) if origin else None,
+        "picture_digest": _free_digest(change, subject, key, origin.digest) if origin else None,
         "picture_id": str(uuid.uuid4()) if origin else None,
         "picture_width": width,
         "picture_height": height,

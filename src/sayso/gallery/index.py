@@ -22,7 +22,7 @@ from sqlalchemy import Connection, select
 
 from sayso.errors import ModelConflict
 from sayso.evidence.calibration import COSINES, Scoring
-from sayso.gallery import collections, coverage, faces, schema, subjects, users
+from sayso.gallery import collections, faces, schema, serving, subjects, users
 from sayso.gallery.cache import CollectionCache, Eligible, Found, Least
 from sayso.gallery.collections import Pinned
 from sayso.gallery.store import Change, Store, current_state
@@ -189,14 +189,17 @@ class Index:
 
     def confirm_users(self, change: Change, matches: UserMatches, purpose: str) -> UserMatches:
         """Leave out whoever may not be shown any more, or is made of a face that may not be."""
-        people = {key for hit in matches.hits for key in (*hit.people, hit.user.subject.key)}
-        shown = coverage.covered(change.connection, sorted(people), purpose, change.now)
-        there = faces.linked(change.connection, [key for hit in matches.hits for key in hit.faces])
+        connection, now = change.connection, change.now
+        made_of = [key for hit in matches.hits for key in hit.faces]
+        there = faces.linked(connection, made_of)
+        shown = serving.faces_shown(connection, made_of, purpose, now)
+        people = [hit.user.subject.key for hit in matches.hits]
+        known = serving.users_known(connection, people, purpose, now)
         hits = tuple(
             hit
             for hit in matches.hits
-            if shown.issuperset({*hit.people, hit.user.subject.key})
-            and all(there.get(face) == hit.user.key for face in hit.faces)
+            if hit.user.subject.key in known
+            and all(face in shown and there.get(face) == hit.user.key for face in hit.faces)
         )
         return UserMatches(hits, matches.population)
 
@@ -243,13 +246,10 @@ class Index:
 
         No other change can come between this and the commit of that one.
         """
-        keys = {hit.subject_key for hits in matches.hits for hit in hits}
-        faces_of = {hit.face_key for hits in matches.hits for hit in hits}
-        shown = coverage.covered(change.connection, sorted(keys), purpose, change.now)
-        there = faces.ids(change.connection, sorted(faces_of))
+        found = {hit.face_key for hits in matches.hits for hit in hits}
+        shown = serving.faces_shown(change.connection, sorted(found), purpose, change.now)
         hits = tuple(
-            tuple(hit for hit in of_probe if hit.subject_key in shown and hit.face_key in there)
-            for of_probe in matches.hits
+            tuple(hit for hit in of_probe if hit.face_key in shown) for of_probe in matches.hits
         )
         return Matches(hits, matches.templates)
 
@@ -306,10 +306,10 @@ class Index:
         self, connection: Connection, found: list[list[Found]], purpose: str, now: int
     ) -> tuple[tuple[Hit, ...], ...]:
         """Put names to what was found, leaving out whoever is gone or not covered."""
-        face_ids = faces.ids(connection, sorted({each.face for hits in found for each in hits}))
-        keys = sorted({each.subject for hits in found for each in hits})
-        covered = coverage.covered(connection, keys, purpose, now)
-        known = subjects.names(connection, self._store.keyring.find, sorted(covered))
+        listed = sorted({each.face for hits in found for each in hits})
+        face_ids = serving.faces_shown(connection, listed, purpose, now)
+        people = {each.subject for hits in found for each in hits if each.face in face_ids}
+        known = subjects.names(connection, self._store.keyring.find, sorted(people))
         return tuple(
             tuple(
                 Hit(

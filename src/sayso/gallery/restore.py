@@ -60,6 +60,8 @@ _REPLACED = (
     schema.consent_purposes,
     schema.users,
     schema.faces,
+    schema.face_purposes,
+    schema.user_purposes,
     schema.tags,
     schema.access_keys,
 )
@@ -101,6 +103,7 @@ class _Gone:
     subjects: frozenset[int]
     consents: frozenset[int]
     users: frozenset[int]
+    faces: frozenset[int]
 
 
 def replace(change: Change, source: Source) -> LeftOut:
@@ -209,6 +212,7 @@ def _find_gone(change: Change, source: Source) -> _Gone:
         ids: dict[str, int] = dict(_pairs(source.connection, select(_SUBJECT.id, _SUBJECT.key)))
         owners = _pairs(source.connection, select(_CONSENT.key, _CONSENT.subject_key))
         users = _pairs(source.connection, select(schema.users.c.key, schema.users.c.subject_key))
+        faces = _pairs(source.connection, select(schema.faces.c.key, schema.faces.c.subject_key))
     keys = change.keyring.find(ids)
     ended = _ended(change, "subject")
     # An older copy of the keyring may have been put back, and have keys that were destroyed.
@@ -218,7 +222,8 @@ def _find_gone(change: Change, source: Source) -> _Gone:
     subjects = frozenset(ids[each] for each in times)
     gone = frozenset(key for key, owner in owners if owner in subjects)
     gone_users = frozenset(key for key, owner in users if owner in subjects)
-    return _Gone(times, subjects, gone, gone_users)
+    gone_faces = frozenset(key for key, owner in faces if owner in subjects)
+    return _Gone(times, subjects, gone, gone_users, gone_faces)
 
 
 def _ended(change: Change, kind: Kind) -> dict[str, int]:
@@ -269,6 +274,10 @@ def _owner(table: Table, gone: _Gone) -> tuple[str | None, frozenset[int]]:
         return "key", gone.subjects
     if table is schema.consent_purposes:
         return "consent_key", gone.consents
+    if table is schema.face_purposes:
+        return "key", gone.faces
+    if table is schema.user_purposes:
+        return "key", gone.users
     if table in (schema.consents, schema.users, schema.faces):
         return "subject_key", gone.subjects
     return None, frozenset()

@@ -17,6 +17,8 @@ A change here needs a migration and a new REVISION; a test compares the two.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -34,7 +36,7 @@ from sqlalchemy import (
 )
 
 #: The migration that this code needs the store to be at.
-REVISION = "0004"
+REVISION = "0006"
 
 metadata = MetaData(
     naming_convention={
@@ -214,6 +216,30 @@ users = Table(
     Column("created", BigInteger, nullable=False),
     sqlite_autoincrement=True,
 )
+
+
+def _serving(name: str, owner: Table, *more: Column[Any]) -> Table:
+    """Return a table of what each row of another serves: one row for each purpose."""
+    return Table(
+        name,
+        metadata,
+        Column("key", ForeignKey(owner.c.key), primary_key=True),
+        Column("purpose", String(64), primary_key=True),
+        Column("collection_key", ForeignKey(collections.c.key), nullable=False),
+        # 1 once it no longer serves the purpose; the row stays for the caches of other processes.
+        Column("ended", Integer, nullable=False),
+        Column("sequence", BigInteger, nullable=False),
+        *more,
+        Index(None, "collection_key", "purpose", "sequence"),
+    )
+
+
+#: The purposes that a face serves: while consent to them is live, and for no other. ``enrolled`` is
+#: 1 for those that it was enrolled for, which alone keep it.
+face_purposes = _serving("face_purposes", faces, Column("enrolled", Integer, nullable=False))
+
+#: The purposes for which a user is known, and since when.
+user_purposes = _serving("user_purposes", users, Column("created", BigInteger, nullable=False))
 
 #: What the operator notes of a collection; never of a person.
 tags = Table(

@@ -67,13 +67,24 @@ def open_evidence(key: DataKey, sealed: bytes) -> str | EvidenceFile:
     return EvidenceFile(document["file"], document["sha256"])
 
 
-def picture_digest(key: DataKey, sha256: str) -> bytes:
+#: How often one picture may enrol the same subject, each time for purposes of its own.
+_MOST_OF_A_PICTURE = 16
+
+
+def picture_digest(key: DataKey, sha256: str, again: int = 0) -> bytes:
     """Return the 32 bytes by which a picture of the subject's is known again.
 
     ``sha256`` is that of the picture's file, in hex. Under the subject's key, so that after an
-    erasure nobody can tell which pictures somebody had.
+    erasure nobody can tell which pictures somebody had. A picture that enrols somebody ``again``,
+    for another purpose, has another digest.
     """
-    return key.digest(b"picture\0" + bytes.fromhex(sha256))
+    number = again.to_bytes() if again else b""
+    return key.digest(b"picture\0" + bytes.fromhex(sha256) + number)
+
+
+def picture_digests(key: DataKey, sha256: str) -> list[bytes]:
+    """Return all that a picture of the subject's may be known by."""
+    return [picture_digest(key, sha256, again) for again in range(_MOST_OF_A_PICTURE)]
 
 
 def audited_digest(digests: DataKey, sha256: str) -> str:

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, insert, or_, select
 
 from sayso.errors import SubjectNotFound
-from sayso.gallery import coverage, schema
+from sayso.gallery import coverage, schema, serving
 from sayso.gallery.batches import IN_LIST, ROWS, batches
 from sayso.gallery.collections import Pinned
 from sayso.gallery.names import check_subject, known_subject
@@ -40,11 +40,18 @@ class Known:
 
 def find(connection: Connection, keyring: Keyring, collection: Pinned, name: str) -> Known:
     """Return the subject of that name; raises InvalidName or SubjectNotFound."""
-    known_subject(name)
-    found = _known(connection, keyring, collection, [name])
-    if name not in found:
+    found = look_up(connection, keyring, collection, name)
+    if found is None:
         raise not_found(collection, name)
-    return found[name]
+    return found
+
+
+def look_up(
+    connection: Connection, keyring: Keyring, collection: Pinned, name: str
+) -> Known | None:
+    """Return the subject of that name, None where there is none; raises InvalidName."""
+    known_subject(name)
+    return _known(connection, keyring, collection, [name]).get(name)
 
 
 def find_or_create(change: Change, collection: Pinned, names: Iterable[str]) -> dict[str, Known]:
@@ -76,11 +83,10 @@ def find_or_create(change: Change, collection: Pinned, names: Iterable[str]) -> 
 
 
 def describe(
-    connection: Connection, keyring: Keyring, collection: Pinned, name: str, *, now: int
+    connection: Connection, collection: Pinned, known: Known, *, now: int, purpose: str | None
 ) -> Subject:
-    """Return a subject as it stands; raises InvalidName or SubjectNotFound."""
-    known = find(connection, keyring, collection, name)
-    return _describe(connection, collection, [known], now)[0]
+    """Return a subject as it stands; see ``describe_all`` for the purpose."""
+    return _describe(connection, collection, [known], now, purpose)[0]
 
 
 def describe_all(
@@ -95,31 +101,30 @@ def describe_all(
 ) -> tuple[Subject, ...]:
     """Return the subjects that came after the one of that id, the oldest first.
 
-    At most ``limit``; with a ``purpose``, only those whose consent covers it now. It does no harm
-    when the one of that id has been erased meanwhile. Raises SubjectNotFound for an id that never
-    was.
+    At most ``limit``; with a ``purpose``, only those whose consent covers it now, as they are for
+    that purpose alone: made when the first consent to it was recorded, with the faces that serve
+    it. It does no harm when the one of that id has been erased meanwhile. Raises SubjectNotFound
+    for an id that never was.
     """
+    made: ColumnElement[int] = _TABLE.c.created
+    if purpose is not None:
+        made = func.coalesce(_first_agreed(_TABLE.c.key, purpose), _TABLE.c.created)
     query = (
         select(_TABLE.c.key, _TABLE.c.id, _TABLE.c.name, _TABLE.c.created)
         .where(_TABLE.c.collection_key == collection.key)
-        .order_by(_TABLE.c.created, _TABLE.c.id)
+        .order_by(made, _TABLE.c.id)
         .limit(limit)
     )
     if after:
-        created = _created(connection, collection, after)
-        query = query.where(
-            or_(
-                _TABLE.c.created > created,
-                (_TABLE.c.created == created) & (_TABLE.c.id > after),
-            )
-        )
+        created = _created(connection, collection, after, made)
+        query = query.where(or_(made > created, (made == created) & (_TABLE.c.id > after)))
     if purpose is not None:
         query = query.where(coverage.is_covered(_TABLE.c.key, purpose, now))
     rows = connection.execute(query).all()
     return tuple(
         subject
         for batch in batches(rows, IN_LIST)
-        for subject in _describe(connection, collection, _opened(batch, find_keys), now)
+        for subject in _describe(connection, collection, _opened(batch, find_keys), now, purpose)
     )
 
 
@@ -150,10 +155,21 @@ def not_found(collection: Pinned, name: str) -> SubjectNotFound:
     return SubjectNotFound(f"there is no subject {name!r} in collection {collection.name!r}")
 
 
-def _created(connection: Connection, collection: Pinned, subject: str) -> int:
-    standing = select(_TABLE.c.created).where(
-        _TABLE.c.collection_key == collection.key, _TABLE.c.id == subject
+def _first_agreed(subject: ColumnElement[int], purpose: str) -> ScalarSelect[int]:
+    """Return when the first consent of a subject to the purpose was recorded."""
+    consent, agreed = schema.consents.c, schema.consent_purposes.c
+    return (
+        select(func.min(consent.recorded))
+        .join(schema.consent_purposes, agreed.consent_key == consent.key)
+        .where(consent.subject_key == subject, agreed.purpose == purpose)
+        .scalar_subquery()
     )
+
+
+def _created(
+    connection: Connection, collection: Pinned, subject: str, made: ColumnElement[int]
+) -> int:
+    standing = select(made).where(_TABLE.c.collection_key == collection.key, _TABLE.c.id == subject)
     erased = select(_TOMBSTONE.created).where(
         _TOMBSTONE.collection == collection.name, _TOMBSTONE.id == subject
     )
@@ -179,15 +195,26 @@ def _opened(rows: Iterable[Any], find_keys: FindKeys) -> list[Known]:
 
 
 def _describe(
-    connection: Connection, collection: Pinned, known: list[Known], now: int
+    connection: Connection,
+    collection: Pinned,
+    known: list[Known],
+    now: int,
+    purpose: str | None,
 ) -> list[Subject]:
     keys = [subject.key for subject in known]
     face = schema.faces.c
-    rows = connection.execute(
+    query = (
         select(face.subject_key, func.count())
         .where(face.subject_key.in_(keys))
         .group_by(face.subject_key)
     )
+    made = {subject.key: subject.created for subject in known}
+    if purpose is not None:
+        query = query.where(serving.face_shown(purpose, now))
+        first = select(_TABLE.c.key, _first_agreed(_TABLE.c.key, purpose))
+        agreed = connection.execute(first.where(_TABLE.c.key.in_(keys)))
+        made.update((key, recorded) for key, recorded in agreed if recorded is not None)
+    rows = connection.execute(query)
     counts: dict[int, int] = dict(tuple(row) for row in rows)
     purposes = coverage.live_purposes(connection, keys, now)
     return [
@@ -195,9 +222,11 @@ def _describe(
             id=subject.id,
             collection=collection.name,
             name=subject.name,
-            created=moment(subject.created),
+            created=moment(made[subject.key]),
             faces=counts.get(subject.key, 0),
-            purposes=purposes.get(subject.key, ()),
+            purposes=tuple(
+                each for each in purposes.get(subject.key, ()) if purpose in (None, each)
+            ),
         )
         for subject in known
     ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from sayso.errors import UserExists, UserNotFound
-from sayso.gallery import coverage, schema, subjects
+from sayso.gallery import coverage, schema, serving, subjects
 from sayso.gallery.batches import IN_LIST, batches
 from sayso.gallery.collections import Pinned
 from sayso.gallery.store import Change, FindKeys
@@ -38,30 +38,44 @@ class Linked:
 
 
 def create(
-    change: Change, collection: Pinned, subject: Known, *, hidden: bool = False
+    change: Change, collection: Pinned, subject: Known, purpose: str | None = None
 ) -> tuple[Linked, bool]:
     """Make a subject a user; return it, and whether there was none. Raises UserExists.
 
-    Unless it was ``hidden`` from whoever asks, who must not learn that there is one: they are
-    given the one that is there.
+    It is known for the ``purpose``, or for all that the subject has agreed to. A caller with a
+    purpose must not learn of one that is not known for it: they are given the one that is there.
     """
     found = _of(change.connection, subject)
     if found is not None:
-        if hidden:
-            return found, False
-        raise UserExists(f"there is a user {subject.name!r} in collection {collection.name!r}")
+        key = [subject.key]
+        if purpose is None or serving.users_known(change.connection, key, purpose, change.now):
+            raise UserExists(f"there is a user {subject.name!r} in collection {collection.name!r}")
+        serving.known_by(change, found.key, collection.key, [purpose])
+        return found, False
     key: int = change.connection.execute(
         insert(schema.users)
         .values(collection_key=collection.key, subject_key=subject.key, created=change.now)
         .returning(_USER.key)
     ).scalar_one()
+    agreed = coverage.standing_purposes(change.connection, subject.key, change.now)
+    serving.known_by(change, key, collection.key, agreed if purpose is None else [purpose])
     return Linked(key, subject, change.now), True
 
 
-def find(connection: Connection, collection: Pinned, subject: Known) -> Linked:
-    """Return the user that a subject is; raises UserNotFound."""
+def find(
+    connection: Connection,
+    collection: Pinned,
+    subject: Known,
+    purpose: str | None = None,
+    now: int = 0,
+) -> Linked:
+    """Return the user that a subject is; raises UserNotFound.
+
+    With a ``purpose`` only one who is known for it at that time.
+    """
     found = _of(connection, subject)
-    if found is None:
+    known = purpose is None or serving.users_known(connection, [subject.key], purpose, now)
+    if found is None or not known:
         raise not_found(collection, subject.name)
     return found
 
@@ -71,11 +85,23 @@ def not_found(collection: Pinned, name: str) -> UserNotFound:
     return UserNotFound(f"there is no user {name!r} in collection {collection.name!r}")
 
 
-def remove(change: Change, user: Linked) -> None:
-    """Make a user a mere subject again; its faces stay, associated with nobody."""
-    faces = select(_FACE.key).where(_FACE.user_key == user.key)
-    _link(change, change.connection.execute(faces).scalars().all(), None)
-    change.connection.execute(delete(schema.users).where(_USER.key == user.key))
+def remove(change: Change, user: Linked, purpose: str | None = None) -> bool:
+    """Make a user a mere subject again; its faces stay, associated with nobody.
+
+    With a ``purpose`` it is only no longer known for that one, and loses the faces that serve no
+    other, while it is known for another. Returns whether it is gone for all.
+    """
+    faces = faces_of(change.connection, user)
+    gone = purpose is None or not serving.unknown(change, user.key, purpose)
+    if not gone:
+        others = serving.apart_from(change.connection, faces, str(purpose), change.now)
+        faces = [face for face in faces if face not in others]
+    _link(change, faces, None)
+    if gone:
+        known = schema.user_purposes
+        change.connection.execute(delete(known).where(known.c.key == user.key))
+        change.connection.execute(delete(schema.users).where(_USER.key == user.key))
+    return gone
 
 
 def link(change: Change, user: Linked, faces: Iterable[int]) -> None:
@@ -93,11 +119,11 @@ def faces_of(
 ) -> list[int]:
     """Return the keys of the faces that are associated with a user, the oldest first.
 
-    With a ``purpose`` only those of subjects whose consent covers it at that time.
+    With a ``purpose`` only those that may be shown for it at that time.
     """
     query = select(_FACE.key).where(_FACE.user_key == user.key).order_by(_FACE.key)
     if purpose is not None:
-        query = query.where(coverage.is_covered(_FACE.subject_key, purpose, now))
+        query = query.where(serving.face_shown(purpose, now))
     return list(connection.execute(query).scalars())
 
 
@@ -135,7 +161,8 @@ def describe_all(
 ) -> tuple[User, ...]:
     """Return users as they stand, in the order given.
 
-    With a ``purpose`` only faces of subjects whose consent covers it at that time count.
+    With a ``purpose`` only faces that may be shown for it at that time count, and each was created
+    when it was for that purpose.
     """
     counts: dict[int, int] = {}
     for batch in batches([each.key for each in users], IN_LIST):
@@ -145,9 +172,10 @@ def describe_all(
             .group_by(_FACE.user_key)
         )
         if purpose is not None:
-            query = query.where(coverage.is_covered(_FACE.subject_key, purpose, now))
+            query = query.where(serving.face_shown(purpose, now))
         rows = connection.execute(query)
         counts.update((key, number) for key, number in rows)
+    since = {} if purpose is None else _known_since(connection, users, purpose)
     return tuple(
         User(
             id=each.subject.id,
@@ -155,7 +183,7 @@ def describe_all(
             collection=collection.name,
             status="ACTIVE" if counts.get(each.key) else "CREATED",
             faces=counts.get(each.key, 0),
-            created=moment(each.created),
+            created=moment(since.get(each.key, each.created)),
         )
         for each in users
     )
@@ -173,8 +201,8 @@ def listed(
 ) -> tuple[User, ...]:
     """Return users of a collection, at most ``limit``, in the order of their subjects' ids.
 
-    Those whose subject's id comes after ``after``; with a ``purpose`` only those whose consent
-    covers it at that time.
+    Those whose subject's id comes after ``after``; with a ``purpose`` only those who may be known
+    for it at that time.
     """
     query = (
         select(_USER.key, _USER.created, _USER.subject_key)
@@ -184,19 +212,19 @@ def listed(
         .limit(limit)
     )
     if purpose is not None:
-        query = query.where(coverage.is_covered(_USER.subject_key, purpose, now))
+        query = query.where(serving.user_known(purpose, now))
     rows = connection.execute(query).all()
     found = list(_named(connection, find_keys, rows).values())
     return describe_all(connection, collection, found, purpose, now)
 
 
 def count(connection: Connection, collection: Pinned, purpose: str | None, now: int) -> int:
-    """Return how many users a collection has; with a purpose, whose consent covers it then."""
+    """Return how many users a collection has; with a purpose, who may be known for it then."""
     query = (
         select(func.count()).select_from(schema.users).where(_USER.collection_key == collection.key)
     )
     if purpose is not None:
-        query = query.where(coverage.is_covered(_USER.subject_key, purpose, now))
+        query = query.where(serving.user_known(purpose, now))
     return int(connection.execute(query).scalar_one())
 
 
@@ -215,6 +243,16 @@ def _of(connection: Connection, subject: Known) -> Linked | None:
         select(_USER.key, _USER.created).where(_USER.subject_key == subject.key)
     ).first()
     return None if row is None else Linked(row.key, subject, row.created)
+
+
+def _known_since(connection: Connection, users: Sequence[Linked], purpose: str) -> dict[int, int]:
+    """Return since when users are known for a purpose, by their keys."""
+    known, found = schema.user_purposes.c, {}
+    for batch in batches([each.key for each in users], IN_LIST):
+        query = select(known.key, known.created)
+        rows = connection.execute(query.where(known.key.in_(batch), known.purpose == purpose))
+        found.update((key, created) for key, created in rows)
+    return found
 
 
 def _named(

@@ -14,6 +14,7 @@ from typing import Final
 from starlette.responses import Response
 
 from sayso.audit.events import (
+    ConflictRefused,
     ConsentRecorded,
     ConsentsImported,
     ConsentWithdrawn,
@@ -23,6 +24,7 @@ from sayso.audit.events import (
     FacesDisassociated,
     FacesEnrolled,
     FacesErased,
+    FacesTaken,
     InteractionRecorded,
     LookalikeRefused,
     PictureRedacted,
@@ -44,9 +46,11 @@ from sayso.service.rest.resources import subjects
 
 #: What is told alike whatever else the event says.
 _PLAIN: Final[Mapping[type[Event], str]] = {
+    ConflictRefused: "refused_conflict",
     EnrolledSearched: "searched_with",
     FacesAssociated: "associated",
     FacesDisassociated: "disassociated",
+    FacesTaken: "faces_taken",
     PictureRedacted: "redacted",
     UserCreated: "user_created",
     UserDeleted: "user_deleted",

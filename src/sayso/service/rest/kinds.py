@@ -323,6 +323,12 @@ LOOKS_LIKE_ANOTHER = _kind(
     "The face is more like another subject's",
     "If it is the subject's all the same, say so: allow_lookalike=true. That is on record.",
 )
+NAME_CONFLICT = _kind(
+    "name-conflict",
+    409,
+    "The name means somebody else",
+    "It is another person's, for another purpose. Enrol this one under another name.",
+)
 ENROLMENT_REFUSED = _kind(
     "enrolment-refused", 422, "Nobody can be enrolled from this", "The detail says why."
 )
@@ -372,6 +378,7 @@ _BY_ERROR: Final[dict[type[SaysoError], Kind]] = {
     errors.FaceTooPoor: FACE_TOO_POOR,
     errors.AmbiguousFace: AMBIGUOUS_FACE,
     errors.LooksLikeAnother: LOOKS_LIKE_ANOTHER,
+    errors.NameConflict: NAME_CONFLICT,
 }
 
 

@@ -149,6 +149,7 @@ class DeletedFaces(Answer):
         kinds.FACE_TOO_POOR,
         kinds.AMBIGUOUS_FACE,
         kinds.LOOKS_LIKE_ANOTHER,
+        kinds.NAME_CONFLICT,
         kinds.ENROLMENT_REFUSED,
     ),
 )
