@@ -7,6 +7,7 @@ take to load, in a process that has just started.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import subprocess
 import sys
@@ -24,8 +25,10 @@ from benchmarks import crowd
 from benchmarks.timing import THREADS, medians_in_turns, table
 from benchmarks.unguarded import without_safeguards
 from sayso.analyzer import Analyzer
+from sayso.callers import Caller
 from sayso.core import Sayso
 from sayso.enrolment import Version
+from sayso.errors import SubjectNotFound, UserNotFound
 from sayso.results import Consent, FalseMatchRule
 
 GALLERY = 300_000
@@ -69,6 +72,7 @@ def main() -> str:
         with Sayso(guarded, analyzer=analyzer) as app:
             filled = _fill(app)
             rows = _shapes(app)
+            looked_up = _names(app)
         loads = sorted(_load(guarded) for _ in range(3))
         with without_safeguards(plain) as app:
             _fill(app)
@@ -86,7 +90,14 @@ def main() -> str:
     )
     shapes = "One face searched in that gallery, by whose it is; median of 200 each, in turns:"
     answers = table(("the face is of", "ms", "named"), rows)
-    parts = ("## Safeguards", about, table(head, costs), loading, shapes, answers, "")
+    by_name = (
+        "A subject asked for by name, with a key for one purpose; median of 300 each, in turns:"
+    )
+    asked = table(("call", "hidden, ms", "not there, ms"), looked_up)
+    parts = (
+        *("## Safeguards", about, table(head, costs), loading),
+        *(shapes, answers, by_name, asked, ""),
+    )
     return "\n\n".join(parts)
 
 
@@ -196,6 +207,34 @@ def _shapes(app: Sayso) -> list[tuple[str, ...]]:
         (who, f"{1000 * took:.2f}", answer)
         for who, took, answer in zip(whose, seconds, named, strict=True)
     ]
+
+
+def _names(app: Sayso) -> list[tuple[str, ...]]:
+    """Time what is asked of somebody by name who is hidden, and who is not there: the same."""
+    made = app.create_key("desk", purpose=PURPOSE, actions=["enrol", "search", "erase"])
+    key = app.acting_as(Caller.of(made.key))
+    calls: dict[str, Callable[[str], object]] = {
+        "look up a subject": lambda name: key.subject(COLLECTION, name),
+        "look up a user": lambda name: key.user(COLLECTION, name),
+        "search for a user": lambda name: key.search_users(COLLECTION, user=name),
+        "erase": lambda name: key.erase_subject(COLLECTION, name),
+        "withdraw": lambda name: key.withdraw_consent(COLLECTION, name),
+    }
+
+    def refused(call: Callable[[str], object], name: str) -> Callable[[], object]:
+        def ask() -> None:
+            with contextlib.suppress(SubjectNotFound, UserNotFound):
+                call(name)
+                raise RuntimeError(f"{name} was found")
+
+        return ask
+
+    found = []
+    for what, call in calls.items():
+        asked = [refused(call, name) for name in ("hidden", "nobody")]
+        times = medians_in_turns(asked, repeats=300, warm_up=5)
+        found.append((what, *(f"{1000 * took:.2f}" for took in times)))
+    return found
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sayso.audit.events import CallRefused
 from sayso.callers import ACTIONS, Action
 from sayso.core import Sayso
+from sayso.core.restoring import restore
 from sayso.errors import (
     AccessDenied,
     GalleryError,
@@ -93,7 +94,7 @@ def test_the_secret_is_sealed_at_rest_and_destroyed_when_revoked(tmp_path: Path)
         assert not holding(sealed)
 
 
-def test_an_attestation_is_sealed_at_rest_and_destroyed_when_revoked(tmp_path: Path) -> None:
+def test_an_attestation_is_sealed_at_rest_and_stays_on_record_when_revoked(tmp_path: Path) -> None:
     words = "Everybody signs form 17 at the till"
     with Sayso(tmp_path) as app:
         app.create_collection("club")
@@ -110,9 +111,13 @@ def test_an_attestation_is_sealed_at_rest_and_destroyed_when_revoked(tmp_path: P
         app.backup(tmp_path / "backup")
         assert holding(sealed)
         assert not holding(words.encode())
-        (tmp_path / "backup").unlink()
-        assert app.revoke_key(made.key.id).attestation is None
-        assert not holding(sealed)
+        assert app.revoke_key(made.key.id).attestation == words
+        assert holding(sealed)
+    restore(tmp_path, tmp_path / "backup")
+    with Sayso(tmp_path) as app:  # from before it was revoked
+        (key,) = app.keys()
+        assert key.revoked is not None
+        assert key.attestation == words
 
 
 def test_a_sealed_attestation_opens_as_no_other_keys(app: Sayso) -> None:

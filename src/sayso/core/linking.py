@@ -156,6 +156,8 @@ class Linking(Enrolling):
             self._record_consents(act, collection, [known], grant, offered)
             if new:
                 act.record(UserCreated(collection=collection, subject=known.id))
+            else:  # it was there, for others alone
+                act.record(UsersRead(collection=collection, users=1))
             return act.describe_user(pinned, made)
 
     def delete_user(self, collection: str, user: str) -> None:

@@ -2,8 +2,8 @@
 
 An id and a secret have the form of Amazon's, so that every client that signs requests takes them.
 The secret is sealed rather than hashed, because a signature can only be verified with it; the key
-it is sealed under is in the keyring. So is the attestation, which is evidence of consents. Both are
-destroyed when the access key is revoked.
+it is sealed under is in the keyring, and is destroyed when the access key is revoked. So is the
+attestation sealed, which stays: it is the evidence of the consents that the key recorded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from sayso.errors import GalleryError, KeyNotFound, UnknownKey
+from sayso.errors import GalleryError, KeyNotFound, SealBroken, UnknownKey
 from sayso.gallery import schema
 from sayso.gallery.names import check_collection, check_purpose, is_text
 from sayso.gallery.store import Change
@@ -94,15 +94,18 @@ def describe_all(connection: Connection, sealing: DataKey) -> tuple[AccessKey, .
 
 
 def revoke(change: Change, key_id: str) -> AccessKey:
-    """Revoke a key for good: its secret and its attestation are destroyed.
+    """Revoke a key for good: its secret is destroyed. Its attestation stays on record.
 
     Once more is no harm. Raises KeyNotFound.
     """
-    if _required(change.connection, key_id).revoked is None:
+    row = _required(change.connection, key_id)
+    if row.revoked is None:
+        # A statement that nobody can read must not keep the key from being revoked, or listed.
+        kept = row.attestation if _opens(row, change.keyring.secrets()) else None
         change.connection.execute(
             update(_TABLE)
             .where(_TABLE.c.id == key_id)
-            .values(revoked=change.now, secret=None, attestation=None)
+            .values(revoked=change.now, secret=None, attestation=kept)
         )
         change.end("access-key", [key_id])
     return describe(change.connection, change.keyring.secrets(), key_id)
@@ -156,6 +159,14 @@ def _required(connection: Connection, key_id: str) -> Any:
     if row is None:
         raise KeyNotFound(f"there is no access key {key_id!r}: list them (sayso keys list)")
     return row
+
+
+def _opens(row: Any, sealing: DataKey) -> bool:
+    try:
+        _key(row, sealing)
+    except SealBroken:
+        return False
+    return True
 
 
 def _attestation_of(key_id: str) -> bytes:

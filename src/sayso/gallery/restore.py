@@ -365,7 +365,7 @@ def _honour(change: Change, source: Source) -> None:
     if revoked:
         execute(
             text(
-                "UPDATE access_keys SET revoked = :at, secret = NULL, attestation = NULL "
+                "UPDATE access_keys SET revoked = :at, secret = NULL "
                 "WHERE id = :id AND revoked IS NULL"
             ),
             revoked,

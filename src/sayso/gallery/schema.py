@@ -302,7 +302,7 @@ access_keys = Table(
     Column("purpose", String(64), nullable=False),
     Column("actions", Text, nullable=False),  # JSON array of names
     Column("collections", Text),  # JSON array of names; every one where there is none
-    # Both sealed under the keyring's key for secrets; none when revoked.
+    # Both sealed under the keyring's key for secrets; there is no secret when it is revoked.
     Column("attestation", LargeBinary),
     Column("secret", LargeBinary),
     Column("created", BigInteger, nullable=False),

@@ -270,7 +270,7 @@ def apart_from(connection: Connection, faces: Iterable[int], own: str, now: int)
     return found
 
 
-def _serving_another(own: Sequence[str], now: int) -> Select[tuple[int, int]]:
+def _serving_another(own: Sequence[str], now: int) -> Select[int, int]:
     row = schema.face_purposes
     return (
         select(_FACE.key, _FACE.subject_key)

@@ -154,7 +154,7 @@ class AccessKey:
 
     ``collections`` is None for all of them. ``attestation`` is the operator's statement of how
     consent is collected before an enrolment by this key; it then serves as evidence. None where
-    there is none, and once the key is revoked.
+    there is none; it stays on record when the key is revoked.
     """
 
     id: str

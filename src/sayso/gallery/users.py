@@ -47,8 +47,8 @@ def create(
     """
     found = _of(change.connection, subject)
     if found is not None:
-        key = [subject.key]
-        if purpose is None or serving.users_known(change.connection, key, purpose, change.now):
+        people = [subject.key]
+        if purpose is None or serving.users_known(change.connection, people, purpose, change.now):
             raise UserExists(f"there is a user {subject.name!r} in collection {collection.name!r}")
         serving.known_by(change, found.key, collection.key, [purpose])
         return found, False
@@ -247,7 +247,8 @@ def _of(connection: Connection, subject: Known) -> Linked | None:
 
 def _known_since(connection: Connection, users: Sequence[Linked], purpose: str) -> dict[int, int]:
     """Return since when users are known for a purpose, by their keys."""
-    known, found = schema.user_purposes.c, {}
+    known = schema.user_purposes.c
+    found: dict[int, int] = {}
     for batch in batches([each.key for each in users], IN_LIST):
         query = select(known.key, known.created)
         rows = connection.execute(query.where(known.key.in_(batch), known.purpose == purpose))

@@ -50,7 +50,6 @@ def test_every_error_is_one_that_clients_know(kind: type[errors.SaysoError]) -> 
         (errors.PurposeNotDeclared, "AccessDeniedException"),
         (errors.CollectionNotFound, "ResourceNotFoundException"),
         (errors.SubjectNotFound, "ResourceNotFoundException"),
-        (errors.FaceNotFound, "ResourceNotFoundException"),
         (errors.UserNotFound, "ResourceNotFoundException"),
         (errors.CollectionExists, "ResourceAlreadyExistsException"),
         (errors.UserExists, "ConflictException"),
@@ -65,6 +64,7 @@ def test_every_error_is_one_that_clients_know(kind: type[errors.SaysoError]) -> 
         (errors.TooManyFaces, "ImageTooLargeException"),
         (errors.NoFaceFound, "InvalidParameterException"),
         (errors.LooksLikeAnother, "InvalidParameterException"),
+        (errors.NameConflict, "InvalidParameterException"),
         (errors.InvalidName, "InvalidParameterException"),
         (errors.ModelConflict, "InvalidParameterException"),
     ],
@@ -72,6 +72,12 @@ def test_every_error_is_one_that_clients_know(kind: type[errors.SaysoError]) -> 
 def test_callers_are_told_what_was_wrong(kind: type[errors.SaysoError], code: str) -> None:
     fault = fault_of(raised(kind, "what was wrong"))
     assert (fault.code, fault.message, fault.status) == (code, "what was wrong", 400)
+
+
+def test_a_face_that_is_not_there_is_told_of_as_amazon_does() -> None:
+    fault = fault_of(errors.FaceNotFound("there is no face 'x' in collection 'club'"))
+    told = "faceId was not found in the collection."
+    assert (fault.code, fault.message, fault.status) == ("InvalidParameterException", told, 400)
 
 
 @pytest.mark.parametrize(

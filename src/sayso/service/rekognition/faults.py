@@ -34,7 +34,7 @@ _KINDS: tuple[tuple[type[errors.SaysoError], str], ...] = (
     (errors.PurposeNotDeclared, "AccessDeniedException"),
     (errors.CollectionNotFound, "ResourceNotFoundException"),
     (errors.SubjectNotFound, "ResourceNotFoundException"),
-    (errors.FaceNotFound, "ResourceNotFoundException"),
+    (errors.FaceNotFound, "InvalidParameterException"),
     (errors.UserNotFound, "ResourceNotFoundException"),
     (errors.CollectionExists, "ResourceAlreadyExistsException"),
     (errors.UserExists, "ConflictException"),
@@ -48,6 +48,10 @@ _KINDS: tuple[tuple[type[errors.SaysoError], str], ...] = (
     (errors.PictureTooSmall, "InvalidParameterException"),
     (errors.PictureError, "InvalidImageFormatException"),
 )
+#: Errors that are told in Amazon's words: clients look for them.
+_AMAZON_SAYS: dict[type[errors.SaysoError], str] = {
+    errors.FaceNotFound: "faceId was not found in the collection."
+}
 #: What is wrong on this side, and told without saying what.
 _OURS = (errors.StoreUnavailable, errors.KeyringError, errors.AuditError, errors.ModelError)
 
@@ -58,7 +62,7 @@ def fault_of(error: errors.SaysoError) -> Fault:
         return Fault("ThrottlingException", str(error), retry_after=error.header)
     for known, kind in _KINDS:
         if isinstance(error, known):
-            return Fault(kind, str(error))
+            return Fault(kind, _AMAZON_SAYS.get(known, str(error)))
     if isinstance(error, _OURS):
         return internal()
     if isinstance(error, errors.GalleryError):

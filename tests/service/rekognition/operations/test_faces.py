@@ -137,7 +137,7 @@ def test_an_attested_key_records_a_consent_with_its_statement(club: Wire, studio
 
 def test_only_the_largest_face_is_enrolled(club: Wire, studio: Studio) -> None:
     group = studio.draw(Drawn(0, side=80), Drawn(1, side=40), Drawn(2, side=26, overall=5))
-    done = index(club, group, MaxFaces=10)
+    done = index(club, group, MaxFaces=1)
     assert len(done["FaceRecords"]) == 1
     assert done["FaceRecords"][0]["FaceDetail"]["BoundingBox"]["Width"] == pytest.approx(0.4)
     assert [left["Reasons"] for left in done["UnindexedFaces"]] == [
@@ -145,6 +145,18 @@ def test_only_the_largest_face_is_enrolled(club: Wire, studio: Studio) -> None:
         ["SMALL_BOUNDING_BOX", "LOW_FACE_QUALITY"],
     ]
     assert done["UnindexedFaces"][0]["FaceDetail"]["BoundingBox"]["Width"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "reasons"),
+    [({}, [[], []]), ({"MaxFaces": 3}, [[], []]), ({"MaxFaces": 2}, [[], ["EXCEEDS_MAX_FACES"]])],
+)
+def test_nothing_is_said_to_exceed_what_was_not_exceeded(
+    club: Wire, studio: Studio, asked: dict[str, int], reasons: list[list[str]]
+) -> None:
+    group = studio.draw(Drawn(0, side=80), Drawn(1, side=60), Drawn(2, side=50))
+    done = index(club, group, **asked)
+    assert [left["Reasons"] for left in done["UnindexedFaces"]] == reasons
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sayso.results import EnrolledFace, PictureIndexing
 from sayso.service.rekognition.answers import (
     Document,
+    Size,
     check_attributes,
     collection_version,
     enrolled_face,
@@ -70,8 +71,22 @@ async def index_faces(context: Context, request: Document) -> Document:
     return {
         "FaceRecords": records,
         "FaceModelVersion": model_version(context.app),
-        "UnindexedFaces": left_faces(done.left, size, "FaceDetail"),
+        "UnindexedFaces": _unindexed(done, size, request.get("MaxFaces")),
     }
+
+
+def _unindexed(done: PictureIndexing, size: Size, asked: int | None) -> list[Document]:
+    """Return UnindexedFaces, the largest first.
+
+    That a face exceeds MaxFaces is told only where more were found than that. Amazon has no word
+    for one that is left because a picture enrols one person: it has no reason.
+    """
+    told = left_faces(done.left, size, "FaceDetail")
+    taken = 0 if done.enrolled is None else 1
+    for place, face in enumerate(told, taken):
+        if asked is None or place < asked:
+            face["Reasons"] = [each for each in face["Reasons"] if each != "EXCEEDS_MAX_FACES"]
+    return told
 
 
 async def list_faces(context: Context, request: Document) -> Document:

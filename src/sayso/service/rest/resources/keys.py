@@ -192,7 +192,7 @@ async def get_key(call: Reading, key: KeyPath) -> Response:
     problems=(kinds.KEY_NOT_FOUND,),
 )
 async def revoke_key(call: Changing, key: KeyPath, if_match: IfMatch = None) -> Response:
-    """Revoke an access key at once and for good; its secret and attestation are destroyed."""
+    """Revoke an access key at once and for good; its secret is destroyed."""
 
     def work() -> Done:
         require_match(if_match, lambda: _found(call.app, key))
