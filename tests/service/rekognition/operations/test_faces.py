@@ -148,14 +148,15 @@ def test_only_the_largest_face_is_enrolled(club: Wire, studio: Studio) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "reasons"),
-    [({}, [[], []]), ({"MaxFaces": 3}, [[], []]), ({"MaxFaces": 2}, [[], ["EXCEEDS_MAX_FACES"]])],
+    ("most", "reasons"),
+    [(None, [[], []]), (3, [[], []]), (2, [[], ["EXCEEDS_MAX_FACES"]])],
 )
 def test_nothing_is_said_to_exceed_what_was_not_exceeded(
-    club: Wire, studio: Studio, asked: dict[str, int], reasons: list[list[str]]
+    club: Wire, studio: Studio, most: int | None, reasons: list[list[str]]
 ) -> None:
     group = studio.draw(Drawn(0, side=80), Drawn(1, side=60), Drawn(2, side=50))
-    done = index(club, group, **asked)
+    options: dict[str, Any] = {} if most is None else {"MaxFaces": most}
+    done = index(club, group, **options)
     assert [left["Reasons"] for left in done["UnindexedFaces"]] == reasons
 
 
