@@ -20,7 +20,7 @@ from sayso.callers import ACTIONS
 from sayso.core.base import Act, Base
 from sayso.core.resources import erasures
 from sayso.errors import CollectionNotEmpty
-from sayso.gallery import collections, coverage, erasure, purposes, serving
+from sayso.gallery import collections, erasure, purposes, serving
 from sayso.gallery import tags as tagging
 from sayso.gallery.purposes import LONGEST_IDLE_DAYS
 from sayso.results import Collection, FalseMatchRule, Purpose, Tombstone

@@ -122,9 +122,7 @@ def insert_faces(
         ]
         change.connection.execute(insert(schema.faces), values)
         ids += [str(value["id"]) for value in values]
-    serving.enrolled(change, collection.key, last)
-    if grant.for_all:
-        serving.for_all(change, collection.key, last)
+    serving.enrolled(change, collection.key, last, for_all=grant.for_all)
     return ids
 
 

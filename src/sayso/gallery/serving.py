@@ -21,7 +21,6 @@ from sqlalchemy import (
     Select,
     Table,
     func,
-    insert,
     literal,
     select,
     update,
@@ -101,52 +100,27 @@ def counts(connection: Connection, collection_key: int, purpose: str, now: int) 
     return found[0], found[1]
 
 
-def enrolled(change: Change, collection_key: int, after: int) -> None:
+def enrolled(change: Change, collection_key: int, after: int, *, for_all: bool) -> None:
     """Let the faces that this change enrolled, of keys above ``after``, serve their consents'.
 
-    Those purposes of it that stand: what was withdrawn from a consent is not enrolled for.
+    Those purposes of it that stand: what was withdrawn from a consent is not enrolled for. Then,
+    if it is ``for_all``, everything else that their subjects agree to: where a caller who may see
+    everybody enrols on what is on record.
     """
-    row = schema.face_purposes
-    change.connection.execute(
-        insert(row).from_select(
-            ["key", "purpose", "collection_key", "ended", "sequence", "enrolled"],
-            select(
-                _FACE.key,
-                _AGREED.purpose,
-                _FACE.collection_key,
-                literal(0),
-                literal(change.sequence),
-                literal(1),
-            )
-            .join(schema.consent_purposes, _AGREED.consent_key == _FACE.consent_key)
-            .where(
-                _FACE.collection_key == collection_key,
-                _FACE.sequence == change.sequence,
-                _FACE.key > after,
-                coverage.standing(change.now),
-            ),
-        )
-    )
+    _serve(change, collection_key, after, _CONSENT.key == _FACE.consent_key, enrolled=1)
+    if for_all:
+        _serve(change, collection_key, after, _CONSENT.subject_key == _FACE.subject_key, enrolled=0)
 
 
-def for_all(change: Change, collection_key: int, after: int) -> None:
-    """Let the faces that this change enrolled serve all that their subjects agree to.
-
-    Where a caller who may see everybody enrols on what is on record.
-    """
-    row = schema.face_purposes
+def _serve(
+    change: Change, collection_key: int, after: int, of: ColumnElement[bool], *, enrolled: int
+) -> None:
     named = ["key", "purpose", "collection_key", "ended", "sequence", "enrolled"]
+    fixed = (literal(0), literal(change.sequence), literal(enrolled))
     values = (
-        select(
-            _FACE.key,
-            _AGREED.purpose,
-            _FACE.collection_key,
-            literal(0),
-            literal(change.sequence),
-            literal(0),
-        )
+        select(_FACE.key, _AGREED.purpose, _FACE.collection_key, *fixed)
         .distinct()
-        .join(schema.consents, _CONSENT.subject_key == _FACE.subject_key)
+        .join(schema.consents, of)
         .join(schema.consent_purposes, _AGREED.consent_key == _CONSENT.key)
         .where(
             _FACE.collection_key == collection_key,
@@ -155,7 +129,7 @@ def for_all(change: Change, collection_key: int, after: int) -> None:
             coverage.standing(change.now),
         )
     )
-    statement = sqlite.insert(row).from_select(named, values)
+    statement = sqlite.insert(schema.face_purposes).from_select(named, values)
     change.connection.execute(statement.on_conflict_do_nothing())
 
 
