@@ -10,11 +10,13 @@ from sayso.models.store import ModelStore
 from sayso.pictures import read_picture_file
 from sayso.settings import Settings, load_settings
 from sayso.vision import analyzer as vision
+from sayso.vision.decoding import decode_apart
 from sayso.vision.detections import Detections
 from sayso.vision.detector import DEFAULT_MIN_SCORE, Detector
 from sayso.vision.embedder import Embedder
+from sayso.vision.limits import PictureLimits
 from sayso.vision.passes import DetectorName, PlanName
-from sayso.vision.picture import PictureLimits, decode
+from sayso.vision.picture import decode
 from sayso.vision.runtime import (
     InputSpec,
     Precision,
@@ -71,16 +73,20 @@ class Analyzer:
         """The limits that pictures are held to."""
         return self._settings.picture_limits
 
-    def read(self, picture: str | Path | bytes | Picture) -> Picture:
+    def read(self, picture: str | Path | bytes | Picture, *, whole: bool = True) -> Picture:
         """Decode a picture given as a path, as the bytes of a file, or decoded already.
 
-        Raises PictureError when it cannot be read or is over a limit.
+        Unless ``whole``, a JPEG of more pixels than are held in memory is reduced rather than
+        refused. Raises PictureError when it cannot be read or is over a limit.
         """
         if isinstance(picture, Picture):
             return picture
-        if isinstance(picture, bytes):
-            return decode(picture, self.limits)
-        return decode(read_picture_file(picture, self.limits), self.limits)
+        data = picture
+        if not isinstance(data, bytes):
+            data = read_picture_file(data, self.limits)
+        if self._settings.decode_apart:
+            return decode_apart(data, self.limits, whole=whole)
+        return decode(data, self.limits, whole=whole)
 
     def analyze(
         self,
@@ -90,7 +96,7 @@ class Analyzer:
         min_score: float = DEFAULT_MIN_SCORE,
     ) -> Analysis:
         """Every face of a picture, best first; see ``sayso.vision.analyzer.Analyzer.analyze``."""
-        decoded = self.read(picture)
+        decoded = self.read(picture, whole=False)
         return self._vision().analyze(decoded, mode=mode, min_score=min_score)
 
     def detect(

@@ -80,6 +80,7 @@ class Chosen:
     """The face to enrol of a picture with so many ``faces``, and its template, float32 (d,).
 
     ``digest`` is the sha256 of the picture's file, in hex; ``size`` its width and height in pixels.
+    ``notices`` say what people are to know of it.
     """
 
     face: Face
@@ -87,6 +88,7 @@ class Chosen:
     digest: str
     faces: int
     size: tuple[int, int]
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,14 @@ def choose_face(analysis: Analysis, digest: str) -> Chosen:
 def chosen(analysis: Analysis, row: int, digest: str) -> Chosen:
     """Return one face of a picture as the one to enrol."""
     size = (analysis.width, analysis.height)
-    return Chosen(analysis.faces[row], analysis.templates[row], digest, len(analysis.faces), size)
+    return Chosen(
+        analysis.faces[row],
+        analysis.templates[row],
+        digest,
+        len(analysis.faces),
+        size,
+        analysis.notices,
+    )
 
 
 def choose_or_leave(
@@ -356,6 +365,7 @@ def _outcomes(
                 box=picture.face.box,
                 quality=picture.face.quality,
                 repeated=digest in seen,
+                notices=picture.notices,
             )
         )
         seen.add(digest)  # the same picture twice in one call: the second is a repetition

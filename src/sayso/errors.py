@@ -11,6 +11,7 @@
     │   ├── PictureTooCostly      over the limit on seconds or memory of one piece of work
     │   └── TooManyFaces          over the limit on faces in one picture
     ├── WorkAbandoned             stopped, since nobody waits for it any more
+    ├── DecoderUnavailable        the process that decodes pictures cannot be started
     ├── ModelError
     │   ├── ModelFileError        content is not what the description says
     │   ├── RuntimeMissing        runtime or precision asked for is not there
@@ -64,6 +65,7 @@ A message says what was wrong, with what value, and what to do about it.
 from __future__ import annotations
 
 from sayso.vision.errors import (
+    DecoderUnavailable,
     ModelError,
     ModelFileError,
     PictureError,
@@ -269,6 +271,7 @@ __all__ = [
     "CollectionNotFound",
     "ConsentNotFound",
     "ConsentRequired",
+    "DecoderUnavailable",
     "EnrolmentError",
     "EvaluationNotFound",
     "EvaluationNotReady",

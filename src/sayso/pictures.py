@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sayso.errors import PictureTooLarge, UnreadablePicture
 
 if TYPE_CHECKING:
-    from sayso.vision.picture import PictureLimits
+    from sayso.vision.limits import PictureLimits
 
 #: What files are called that are meant to be pictures, whatever is in them (see ``folders``).
 PICTURE_SUFFIXES = frozenset(

@@ -58,7 +58,8 @@ class Redacted:
     the audit log names it. ``thorough`` says that faces were looked for more closely. ``faces``
     come best detection first, and then what was marked by hand. ``made`` is when, in UTC: consents
     as they stood then.
-    ``threshold`` tells what had to be reached to be kept.
+    ``threshold`` tells what had to be reached to be kept. ``notices`` say what people are to know
+    of the original, such as that it has other pictures: the copy has only the one looked at.
     """
 
     data: bytes = field(repr=False)
@@ -74,6 +75,7 @@ class Redacted:
     height: int
     faces: tuple[RedactedFace, ...]
     threshold: Threshold
+    notices: tuple[str, ...] = ()
 
     @property
     def media_type(self) -> str:
@@ -116,6 +118,7 @@ class Redacted:
             "made": self.made.isoformat().replace("+00:00", "Z"),
             "covered": self.covered,
             "kept": self.kept,
+            "notices": list(self.notices),
             "threshold": _of_threshold(self.threshold),
             "faces": [_of_face(face) for face in self.faces],
         }

@@ -59,6 +59,7 @@ class PictureEnrolment:
     ``picture`` is the path as given, or ``picture 2`` for the second of a list given as bytes.
     ``faces`` counts the faces that were found, of which at most one is enrolled. ``repeated``
     is True when that picture had enrolled the subject before: ``face_id`` is then the old one.
+    ``notices`` say what people are to know of the picture's file.
     """
 
     picture: str
@@ -68,6 +69,7 @@ class PictureEnrolment:
     quality: Quality | None = None
     repeated: bool = False
     error: SaysoError | None = None
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,8 @@ class Recognition:
     """Every face of one picture; iterating gives them in the order of the analysis.
 
     ``picture`` is the path as given, or empty for bytes; width and height are in pixels.
-    ``threshold`` tells what had to be reached to be named.
+    ``threshold`` tells what had to be reached to be named, and ``notices`` say what people are to
+    know of the picture's file.
     """
 
     picture: str
@@ -183,6 +186,7 @@ class Recognition:
     height: int
     faces: tuple[RecognizedFace, ...]
     threshold: Threshold
+    notices: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[RecognizedFace]:
         return iter(self.faces)

@@ -28,7 +28,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sayso.errors import SaysoError
 
 if TYPE_CHECKING:
-    from sayso.vision.picture import PictureLimits
+    from sayso.vision.limits import PictureLimits
 
 RuntimeName = Literal["openvino", "onnxruntime"]
 Precision = Literal["auto", "f32", "bf16"]
@@ -102,24 +102,36 @@ class Settings(BaseSettings):
     max_picture_pixels: int | None = Field(
         default=None,
         ge=1,
-        description="Largest picture that is decoded, in pixels (width x height).",
+        description="Largest picture that is looked at, in pixels (width x height).",
+    )
+    max_decoded_pixels: int | None = Field(
+        default=None,
+        ge=1,
+        description="Most pixels of one picture in memory. A JPEG of more is looked at reduced; "
+        "other pictures of more, and redaction of any, are refused.",
     )
     max_picture_side: int | None = Field(
         default=None,
         ge=1,
         description="Longest side of a picture that is decoded, in pixels.",
     )
+    decode_apart: bool = Field(
+        default=False,
+        description="Decode pictures in a process that is bounded in time and memory, as the "
+        "service always does; for pictures of strangers, at a second for the first one.",
+    )
 
     @property
     def picture_limits(self) -> PictureLimits:
         """The limits on pictures, as the decoder takes them; its own where none is set."""
-        from sayso.vision.picture import PictureLimits
+        from sayso.vision.limits import PictureLimits
 
         own = PictureLimits()
         return PictureLimits(
             max_bytes=self.max_picture_bytes or own.max_bytes,
             max_pixels=self.max_picture_pixels or own.max_pixels,
             max_side=self.max_picture_side or own.max_side,
+            max_decoded=self.max_decoded_pixels or own.max_decoded,
         )
 
 
@@ -233,6 +245,13 @@ class ServiceSettings(BaseSettings):
     )
     workers: int = Field(
         default=2, ge=1, le=256, description="Requests with pictures or searches that run at once."
+    )
+    picture_seconds: float = Field(
+        default=30,
+        gt=0,
+        le=3600,
+        description="Seconds that looking at one picture of a request may take; the work is "
+        "stopped then.",
     )
     patience: float = Field(
         default=55,

@@ -29,7 +29,7 @@ def test_one_picture_gives_one_object(recognising: Cli, portrait: Path) -> None:
     outcome = recognising("faces", portrait, "--json")
     assert outcome.status == 0
     document = outcome.document
-    assert list(document) == ["picture", "width", "height", "faces"]
+    assert list(document) == ["picture", "width", "height", "notices", "faces"]
     assert (document["picture"], document["width"], document["height"]) == (str(portrait), 512, 512)
     (face,) = document["faces"]
     x1, y1, x2, y2 = face["box"]

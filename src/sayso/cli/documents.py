@@ -28,10 +28,20 @@ def of_face(face: Face, matched: RecognizedFace | None = None) -> dict[str, Any]
 
 
 def of_picture(
-    path: Path, width: int, height: int, faces: Sequence[dict[str, Any]]
+    path: Path,
+    width: int,
+    height: int,
+    faces: Sequence[dict[str, Any]],
+    notices: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return a picture with its faces, as ``of_face`` gives them, as a document."""
-    return {"picture": str(path), "width": width, "height": height, "faces": list(faces)}
+    return {
+        "picture": str(path),
+        "width": width,
+        "height": height,
+        "notices": list(notices),
+        "faces": list(faces),
+    }
 
 
 def of_threshold(threshold: Threshold) -> dict[str, Any]:

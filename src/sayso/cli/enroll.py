@@ -26,6 +26,7 @@ from sayso.cli.output import complain, count, json_option, print_json, print_tab
 from sayso.cli.passed_over import passed_over_document, tell_passed_over
 from sayso.cli.pictures import (
     about,
+    complain_of,
     job_of,
     mode_option,
     pictures_argument,
@@ -133,6 +134,7 @@ def enroll(
             result = enrol(job.paths)
     well = job.tell_failures()
     for path, picture in zip(job.paths, result.pictures, strict=True):
+        complain_of(path, picture.notices)
         if picture.error is not None:
             well = False
             complain(shown(about(path, picture.error)))

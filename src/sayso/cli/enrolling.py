@@ -68,6 +68,7 @@ def of_picture(picture: PictureEnrolment) -> dict[str, Any]:
         "repeated": picture.repeated,
         "box": of_box(picture.box),
         "quality": of_quality(picture.quality),
+        "notices": list(picture.notices),
     }
 
 

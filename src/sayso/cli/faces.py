@@ -20,6 +20,7 @@ from sayso.cli.lines import (
 from sayso.cli.output import count, json_option, print_json, print_table, shown
 from sayso.cli.pictures import (
     Annotations,
+    complain_of,
     job_of,
     mode_option,
     out_option,
@@ -71,6 +72,7 @@ def faces(
         return analysis
 
     def show(path: Path, analysis: Analysis) -> None:
+        complain_of(path, analysis.notices)
         if as_json:
             documents.append(_document(path, analysis))
         elif not are_printed(jsonl):
@@ -92,7 +94,7 @@ def faces(
 
 def _document(path: Path, analysis: Analysis) -> dict[str, Any]:
     found = [of_face(face) for face in analysis.faces]
-    return of_picture(path, analysis.width, analysis.height, found)
+    return of_picture(path, analysis.width, analysis.height, found, analysis.notices)
 
 
 def _print(path: Path, analysis: Analysis) -> None:

@@ -22,7 +22,7 @@ from sayso.pictures import PICTURE_SUFFIXES, read_picture_file
 if TYPE_CHECKING:
     from sayso.cli.lines import Lines
     from sayso.vision.annotation import FaceLabel
-    from sayso.vision.picture import PictureLimits
+    from sayso.vision.limits import PictureLimits
     from sayso.vision.types import Picture
 
 T = TypeVar("T")
@@ -90,10 +90,10 @@ class Job:
         return read_picture_file(path, self.limits)
 
     def decode(self, data: bytes) -> Picture:
-        """Return a picture's pixels; raises PictureError."""
+        """Return a picture's pixels, reduced where there are too many; raises PictureError."""
         from sayso.vision.picture import decode
 
-        return decode(data, self.limits)
+        return decode(data, self.limits, whole=False)
 
     def tell_failures(self) -> bool:
         """Tell of the folders that gave no pictures on standard error; True when there are none."""
@@ -184,6 +184,12 @@ def about(path: Path, error: SaysoError) -> str:
     return message if message.startswith(str(path)) else f"{path}: {message}"
 
 
+def complain_of(path: Path, notices: Iterable[str]) -> None:
+    """Say on standard error what people are to know of a picture's file."""
+    for each in notices:
+        complain(shown(f"{path}: {each}"))
+
+
 def require_models() -> None:
     """Install what is missing of the default models, with a progress bar of its own."""
     from sayso.models.store import ModelStore
@@ -208,7 +214,10 @@ class Annotations:
         from sayso.vision.encoding import encode
 
         target = self._targets[path]
-        content = encode(annotate(picture, labels), target.suffix)
+        # Boxes are in pixels of the picture itself, also where it was reduced.
+        x, y = picture.width / picture.whole[0], picture.height / picture.whole[1]
+        fitting = [each.scaled(x, y) for each in labels]
+        content = encode(annotate(picture, fitting), target.suffix)
         try:
             write_atomically(target, content)
         except OSError as error:

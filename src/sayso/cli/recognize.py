@@ -31,6 +31,7 @@ from sayso.cli.output import (
 )
 from sayso.cli.pictures import (
     Annotations,
+    complain_of,
     job_of,
     mode_option,
     out_option,
@@ -100,6 +101,7 @@ def recognize(
             return result
 
         def show(path: Path, result: Recognition) -> None:
+            complain_of(path, result.notices)
             if as_json:
                 documents.append(_document(path, result))
             elif not are_printed(jsonl):
@@ -134,7 +136,7 @@ def recognize(
 
 def _document(path: Path, result: Recognition) -> dict[str, Any]:
     faces = [of_face(each.face, each) for each in result]
-    document = of_picture(path, result.width, result.height, faces)
+    document = of_picture(path, result.width, result.height, faces, result.notices)
     return {**document, "threshold": of_threshold(result.threshold)}
 
 

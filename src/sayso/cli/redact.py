@@ -16,6 +16,7 @@ from sayso.cli.notes import tell_undeclared
 from sayso.cli.output import count, json_option, print_json, shown
 from sayso.cli.pictures import (
     Job,
+    complain_of,
     job_of,
     place,
     recursive_option,
@@ -176,6 +177,7 @@ def redact(
         def show(path: Path, redacted: Redacted) -> None:
             # After its line: a copy that is there is one that the next run knows.
             copies.write(path, redacted)
+            complain_of(path, redacted.notices)
             if not as_json:
                 told = _tally([copies.done[path]])
                 click.echo(f"{shown(path)} -> {shown(copies.targets[path])}: {told}")

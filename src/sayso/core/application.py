@@ -82,6 +82,10 @@ class Sayso(
         other._owner = False
         return other
 
+    def decode_apart(self) -> None:
+        """Decode pictures in processes of their own from now on, as ``SAYSO_DECODE_APART`` does."""
+        self._resources.apart = True
+
     def ready(self) -> None:
         """Load what is needed to answer; raises the error of whatever is not there."""
         with self._resources.store.read() as connection:

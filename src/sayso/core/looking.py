@@ -28,7 +28,7 @@ from sayso.gallery.sealing import audited_digest
 from sayso.pictures import read_picture_file
 from sayso.results import Comparison, FaceComparison, FaceMatch
 from sayso.vision import effort
-from sayso.vision.picture import PictureLimits, decode
+from sayso.vision.limits import PictureLimits
 from sayso.vision.types import Analysis, Mode, Picture
 
 
@@ -164,11 +164,14 @@ class Looking(Base):
 
     def _analyse(self, picture: PictureSource, mode: Mode) -> tuple[Analysis, str]:
         """Return what is in a picture, and the sha256 of its file, in hex."""
-        decoded, digest = self._decoded(picture)
+        decoded, digest = self._decoded(picture, whole=False)
         return self._resources.analyzer().analyze(decoded, mode=mode), digest
 
-    def _decoded(self, picture: PictureSource) -> tuple[Picture, str]:
-        """Return the pixels of a picture, and the sha256 of its file, in hex."""
+    def _decoded(self, picture: PictureSource, *, whole: bool = True) -> tuple[Picture, str]:
+        """Return the pixels of a picture, and the sha256 of its file, in hex.
+
+        Unless ``whole``, those of a reduced version where there are too many.
+        """
         limits = self._resources.analyzer().limits
         if isinstance(picture, PictureFile):
             data, limits = picture.data, limits.stricter(picture.limits)
@@ -177,7 +180,7 @@ class Looking(Base):
         else:
             data = read_picture_file(picture, limits)
         effort.begin_picture()
-        return decode(data, limits), digest_of(data)
+        return self._resources.decode(data, limits, whole=whole), digest_of(data)
 
     def _look(self, picture: PictureSource, mode: Mode) -> tuple[Analysis, str]:
         """Do as ``_analyse``; an error tells which of several pictures it is about."""

@@ -77,7 +77,12 @@ class Recognising(Looking):
             for face, candidates in zip(analysis.faces, found, strict=True)
         )
         return Recognition(
-            shown(picture), analysis.width, analysis.height, tuple(named), found.threshold
+            shown(picture),
+            analysis.width,
+            analysis.height,
+            tuple(named),
+            found.threshold,
+            analysis.notices,
         )
 
     def recognize_templates(

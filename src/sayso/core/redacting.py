@@ -135,6 +135,7 @@ class Redacting(Recognising):
                 *(RedactedFace(box, None, None, True, "by-hand") for box in hands.drawn),
             ),
             threshold=matches.threshold,
+            notices=decoded.notices,
         )
 
 

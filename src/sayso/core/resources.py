@@ -24,6 +24,8 @@ from sayso.settings import Settings
 
 if TYPE_CHECKING:
     from sayso.analyzer import Analyzer
+    from sayso.vision.limits import PictureLimits
+    from sayso.vision.types import Picture
 
 _log = logging.getLogger(__name__)
 #: How often, in seconds, a process looks for what others erased and for what has ended.
@@ -49,6 +51,8 @@ class Resources:
         self.index = Index(store, threads=settings.threads, scoring_of=self._scoring)
         self.log = Log(keyring.signing_key())
         self.runs = Runs()
+        #: Whether pictures are decoded in a process of their own, which can be stopped.
+        self.apart = settings.decode_apart
         self._analyzer = analyzer
         self._analyzer_lock = threading.Lock()
         self._swept = -1
@@ -76,6 +80,14 @@ class Resources:
 
                 self._analyzer = Analyzer(settings=self.settings)
             return self._analyzer
+
+    def decode(self, data: bytes, limits: PictureLimits, *, whole: bool) -> Picture:
+        """Return the pixels of a picture's file; see ``sayso.vision.picture.decode``."""
+        # OpenCV and Pillow, too, are slow to import.
+        from sayso.vision.decoding import decode_apart
+        from sayso.vision.picture import decode
+
+        return (decode_apart if self.apart else decode)(data, limits, whole=whole)
 
     def calibration(self, model: str, template_version: str) -> Calibration | None:
         """Return what was measured of such templates: the operator's own, or the shipped one."""

@@ -37,8 +37,6 @@ from sayso.settings import ServiceSettings
 
 _log = logging.getLogger(__name__)
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{16,64}")
-#: What looking at one picture may take, in seconds.
-PICTURE_SECONDS = 30.0
 _HINT = """\
 Sayso recognises faces on people's say-so. This is its service.
 
@@ -77,10 +75,11 @@ def assemble(app: Sayso, settings: ServiceSettings, sessions: Sessions | None = 
 
     ``sessions`` are those of the console, where somebody has made links to it already.
     """
+    app.decode_apart()
     engine = Engine(
         settings.workers,
         settings.patience,
-        seconds=PICTURE_SECONDS,
+        seconds=settings.picture_seconds,
         interactive=settings.interactive_keys,
     )
     limits = KeyLimits.of(settings)

@@ -40,8 +40,13 @@ class Analyzer:
         mode: Mode = "balanced",
         min_score: float = DEFAULT_MIN_SCORE,
     ) -> Analysis:
-        """Every face whose score reaches ``min_score``, best first."""
-        return self.describe(picture, self.detect(picture, mode=mode, min_score=min_score), mode)
+        """Every face whose score reaches ``min_score``, best first, in pixels of the whole picture.
+
+        Of a picture that was reduced when it was decoded, too; ``detect`` and ``describe`` alone
+        stay with the pixels that there are.
+        """
+        found = self.detect(picture, mode=mode, min_score=min_score)
+        return self.describe(picture, found, mode).resized(*picture.whole)
 
     def describe(self, picture: Picture, found: Detections, mode: Mode) -> Analysis:
         """Measure and embed faces of a picture that were found before, in their order."""
@@ -59,7 +64,7 @@ class Analyzer:
                 found.boxes, found.scores, found.landmarks, measured, strict=True
             )
         )
-        return Analysis(picture.width, picture.height, faces, embedded.templates)
+        return Analysis(picture.width, picture.height, faces, embedded.templates, picture.notices)
 
 
 def _embedded_twice(found: Detections, mode: Mode) -> NDArray[np.bool_]:

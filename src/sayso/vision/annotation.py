@@ -36,6 +36,11 @@ class FaceLabel:
     name: str | None = None
     similarity: float | None = None
 
+    def scaled(self, x: float, y: float) -> FaceLabel:
+        """Return it for a picture that is so many times wider and higher."""
+        x1, y1, x2, y2 = self.box
+        return FaceLabel((x1 * x, y1 * y, x2 * x, y2 * y), self.name, self.similarity)
+
     @property
     def text(self) -> str:
         """Return name and similarity, e.g. ``ada 97``; empty for an unknown face."""

@@ -50,15 +50,17 @@ class Detector:
         Raises TooManyFaces when there are more than MAX_FACES.
         """
         height, width = pixels.shape[:2]
-        scaled: dict[tuple[float, float], NDArray[np.uint8]] = {}
+        # One version of the picture at a time: of a large one each has hundreds of megabytes.
+        shown, scaled = (1.0, 0.0), pixels
         found: list[tuple[Pass, Detections]] = []
         for entry in plan(width, height, mode):
             if entry.only_for and not any(_has_face_over(entry.only_for, d) for _, d in found):
                 continue
-            key = (entry.scale, entry.margin)
-            if key not in scaled:
-                scaled[key] = _scaled(pixels, entry)
-            found.append((entry, self._run(entry, scaled[key], (width, height))))
+            effort.check()
+            if shown != (entry.scale, entry.margin):
+                scaled = pixels
+                shown, scaled = (entry.scale, entry.margin), _scaled(pixels, entry)
+            found.append((entry, self._run(entry, scaled, (width, height))))
         merged = merge(found, in_front=in_front)
         merged = merged.take(merged.scores >= min_score)
         if len(merged) > MAX_FACES:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from PIL import Image, ImageCms
 
+from sayso.vision import effort
 from sayso.vision.errors import PictureTooLarge, UnsupportedPicture
 from sayso.vision.types import Picture
 
@@ -64,6 +65,7 @@ def encode(picture: Picture, suffix: str) -> bytes:
             f"cannot write {picture.width:,} x {picture.height:,} pixels as {form}, whose sides"
             f" have at most {longest:,}; use .png"
         )
+    effort.check()
     options = dict(_OPTIONS.get(form, {}))
     if form != "BMP":
         options["icc_profile"] = _SRGB

@@ -43,6 +43,10 @@ class WorkAbandoned(SaysoError):
     """Work was stopped because nobody waits for it any more."""
 
 
+class DecoderUnavailable(SaysoError):
+    """The process that decodes pictures cannot be started."""
+
+
 class ModelError(SaysoError):
     """A model cannot be used."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -18,20 +18,28 @@ class Picture:
     """A decoded, upright picture.
 
     ``pixels`` is uint8, (height, width, 3), RGB, C-contiguous and not writeable.
-    ``format`` names what it was decoded from, e.g. ``"JPEG"``.
+    ``format`` names what it was decoded from, e.g. ``"JPEG"``. ``notices`` say what people are to
+    know of it, such as that the file has other pictures. ``whole`` is width and height of the
+    picture itself, where ``pixels`` are a reduced version of it; those of the pixels else.
     """
 
     pixels: NDArray[np.uint8]
     format: str = ""
+    notices: tuple[str, ...] = ()
+    whole: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        if self.whole == (0, 0):
+            object.__setattr__(self, "whole", (self.width, self.height))
 
     @property
     def width(self) -> int:
-        """Width in pixels, after the EXIF orientation was applied."""
+        """Width of the pixels, after the EXIF orientation was applied."""
         return int(self.pixels.shape[1])
 
     @property
     def height(self) -> int:
-        """Height in pixels, after the EXIF orientation was applied."""
+        """Height of the pixels, after the EXIF orientation was applied."""
         return int(self.pixels.shape[0])
 
 
@@ -70,6 +78,16 @@ class Face:
     landmarks: NDArray[np.float32]
     quality: Quality
 
+    def scaled(self, x: float, y: float) -> Face:
+        """Return the same face in a picture that is so many times wider and higher."""
+        x1, y1, x2, y2 = self.box
+        return Face(
+            box=(x1 * x, y1 * y, x2 * x, y2 * y),
+            score=self.score,
+            landmarks=self.landmarks * np.array([x, y], np.float32),
+            quality=replace(self.quality, height=self.quality.height * y),
+        )
+
     @property
     def width(self) -> float:
         """Width of the box in pixels."""
@@ -86,10 +104,19 @@ class Analysis:
     """Every face of one picture; row i of ``templates`` belongs to ``faces[i]``.
 
     ``templates`` is float32 (n, d) of unit-length rows.
-    Faces come in the order of their scores, best first.
+    Faces come in the order of their scores, best first. ``notices`` are those of the picture.
     """
 
     width: int
     height: int
     faces: tuple[Face, ...]
     templates: NDArray[np.float32]
+    notices: tuple[str, ...] = ()
+
+    def resized(self, width: int, height: int) -> Analysis:
+        """Return it in the pixels of a larger or smaller version of the same picture."""
+        if (width, height) == (self.width, self.height):
+            return self
+        x, y = width / self.width, height / self.height
+        faces = tuple(each.scaled(x, y) for each in self.faces)
+        return Analysis(width, height, faces, self.templates, self.notices)

@@ -46,6 +46,7 @@ class Sight:
     height: int
     faces: tuple[Seen, ...]
     threshold: Threshold | None
+    notices: tuple[str, ...]
 
     @property
     def named(self) -> int:
@@ -78,7 +79,12 @@ async def _picture(visit: Visit) -> Response:
     def work() -> Sight:
         if not collection:
             analysis = visit.app.detect(files[0], mode=mode)
-            return _sight(analysis.width, analysis.height, [(f, None) for f in analysis.faces])
+            return _sight(
+                analysis.width,
+                analysis.height,
+                [(face, None) for face in analysis.faces],
+                notices=analysis.notices,
+            )
         found = visit.app.recognize(
             collection,
             files[0],
@@ -87,7 +93,7 @@ async def _picture(visit: Visit) -> Response:
             min_similarity=least,
         )
         pairs = [(each.face, each.candidate) for each in found]
-        return _sight(found.width, found.height, pairs, found.threshold)
+        return _sight(found.width, found.height, pairs, found.threshold, found.notices)
 
     sight = await visit.heavy(work)
     visit.request.scope["sayso.faces"] = len(sight.faces)
@@ -99,6 +105,7 @@ def _sight(
     height: int,
     found: list[tuple[Face, Candidate | None]],
     threshold: Threshold | None = None,
+    notices: tuple[str, ...] = (),
 ) -> Sight:
     def order(each: tuple[Face, Candidate | None]) -> tuple[bool, float]:
         face, candidate = each
@@ -106,7 +113,7 @@ def _sight(
 
     ordered = enumerate(sorted(found, key=order), 1)
     faces = tuple(Seen(number, face, candidate) for number, (face, candidate) in ordered)
-    return Sight(width, height, faces, threshold)
+    return Sight(width, height, faces, threshold, notices)
 
 
 def _mode(given: str) -> Mode:

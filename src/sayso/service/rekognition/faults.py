@@ -53,7 +53,13 @@ _AMAZON_SAYS: dict[type[errors.SaysoError], str] = {
     errors.FaceNotFound: "faceId was not found in the collection."
 }
 #: What is wrong on this side, and told without saying what.
-_OURS = (errors.StoreUnavailable, errors.KeyringError, errors.AuditError, errors.ModelError)
+_OURS = (
+    errors.StoreUnavailable,
+    errors.KeyringError,
+    errors.AuditError,
+    errors.ModelError,
+    errors.DecoderUnavailable,
+)
 
 
 def fault_of(error: errors.SaysoError) -> Fault:
@@ -63,6 +69,8 @@ def fault_of(error: errors.SaysoError) -> Fault:
     for known, kind in _KINDS:
         if isinstance(error, known):
             return Fault(kind, _AMAZON_SAYS.get(known, str(error)))
+    if isinstance(error, errors.WorkAbandoned):  # the client has left, and does not read this
+        return Fault("ThrottlingException", str(error))
     if isinstance(error, _OURS):
         return internal()
     if isinstance(error, errors.GalleryError):

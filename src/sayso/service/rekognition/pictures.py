@@ -11,7 +11,7 @@ from sayso.errors import AccessDenied
 from sayso.service.rekognition.context import Context
 from sayso.service.rekognition.faults import Fault
 from sayso.service.s3 import ObjectUnavailable
-from sayso.vision.picture import PictureLimits
+from sayso.vision.limits import PictureLimits
 
 _MIB = 1024 * 1024
 _FORMATS = frozenset({"JPEG", "PNG"})

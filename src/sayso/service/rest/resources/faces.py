@@ -62,6 +62,7 @@ class EnrolledPicture(Answer):
     quality: Quality | None
     error: str | None = Field(description="Why the picture enrolled nobody, or null.")
     error_type: str | None = Field(description="The type of that problem, or null.")
+    notices: list[str] = Field(description="What people are to know of the picture's file.")
 
     @classmethod
     def of(cls, found: results.PictureEnrolment, name: str | None) -> EnrolledPicture:
@@ -76,6 +77,7 @@ class EnrolledPicture(Answer):
             quality=None if found.quality is None else Quality.of(found.quality),
             error=None if error is None else str(error),
             error_type=None if error is None else kinds.of(error).type,
+            notices=list(found.notices),
         )
 
 

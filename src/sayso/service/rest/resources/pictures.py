@@ -29,6 +29,7 @@ class DetectedPicture(Answer):
     picture: str | None = Field(description="What the file of the form was called.")
     width: int = Field(description="Of the upright picture, in pixels.")
     height: int
+    notices: list[str] = Field(description="What people are to know of the picture's file.")
     faces: list[Face]
 
 
@@ -82,7 +83,13 @@ async def detect_faces(call: Asking, mode: ModeQuery = DEFAULT_MODE) -> Response
         found = call.app.detect(body.asked.picture, mode=mode)
         faces = [Face.of(each) for each in found.faces]
         name = body.names[0] if body.names else None
-        answer = DetectedPicture(picture=name, width=found.width, height=found.height, faces=faces)
+        answer = DetectedPicture(
+            picture=name,
+            width=found.width,
+            height=found.height,
+            notices=list(found.notices),
+            faces=faces,
+        )
         return answer, len(faces)
 
     return await call.find(work)

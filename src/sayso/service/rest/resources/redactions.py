@@ -85,6 +85,9 @@ class RedactedPicture(Answer):
     made: datetime = Field(description="When: on the consents as they stood then.")
     covered: int = Field(description="How many of the faces were covered.")
     kept: int = Field(description="How many were not.")
+    notices: list[str] = Field(
+        description="What people are to know of the original's file; the copy has one picture."
+    )
     threshold: Threshold
     faces: list[RedactedFace] = Field(
         description="The best detection first, and then what was marked in the request."

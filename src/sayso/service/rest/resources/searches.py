@@ -51,6 +51,7 @@ class RecognisedPicture(Answer):
     picture: str | None = Field(description="What the file of the form was called.")
     width: int = Field(description="Of the upright picture, in pixels.")
     height: int
+    notices: list[str] = Field(description="What people are to know of the picture's file.")
     faces: list[NamedFace]
     threshold: Threshold
 
@@ -174,6 +175,7 @@ async def recognize(
             picture=body.names[0] if body.names else None,
             width=found.width,
             height=found.height,
+            notices=list(found.notices),
             faces=[NamedFace.of_recognised(each) for each in found],
             threshold=Threshold.of(found.threshold),
         )
