@@ -15,6 +15,7 @@ from sayso.vision.detections import Detections
 from sayso.vision.detector import DEFAULT_MIN_SCORE, Detector
 from sayso.vision.embedder import Embedder
 from sayso.vision.limits import PictureLimits
+from sayso.vision.memory import require_for_models
 from sayso.vision.passes import DetectorName, PlanName
 from sayso.vision.picture import decode
 from sayso.vision.runtime import (
@@ -129,6 +130,7 @@ class Analyzer:
     def _vision(self) -> vision.Analyzer:
         with self._lock:
             if self._loaded is None:
+                require_for_models()
                 detectors = {role: self._session(name) for role, name in _DETECTORS.items()}
                 self._loaded = vision.Analyzer(
                     Detector(detectors),

@@ -15,6 +15,7 @@
     ├── ModelError
     │   ├── ModelFileError        content is not what the description says
     │   ├── RuntimeMissing        runtime or precision asked for is not there
+    │   ├── NotEnoughMemory       too little to load or run the models
     │   └── ModelStoreError
     │       ├── UnknownModel      no model of that name in the registry
     │       ├── ModelMissing      not installed, and not to be fetched by itself
@@ -68,6 +69,7 @@ from sayso.vision.errors import (
     DecoderUnavailable,
     ModelError,
     ModelFileError,
+    NotEnoughMemory,
     PictureError,
     PictureTooCostly,
     PictureTooLarge,
@@ -297,6 +299,7 @@ __all__ = [
     "ModelStoreError",
     "NameConflict",
     "NoFaceFound",
+    "NotEnoughMemory",
     "PictureError",
     "PictureTooCostly",
     "PictureTooLarge",

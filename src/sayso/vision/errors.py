@@ -55,5 +55,9 @@ class ModelFileError(ModelError):
     """The model file's content is not what its description says."""
 
 
+class NotEnoughMemory(ModelError):
+    """There is not enough memory to load or run the models."""
+
+
 class RuntimeMissing(ModelError):
     """The runtime or precision asked for is not there; there is no silent fallback."""

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from sayso.vision.errors import ModelFileError, RuntimeMissing
+from sayso.vision.errors import ModelFileError, NotEnoughMemory, RuntimeMissing
 
 RuntimeName = Literal["openvino", "onnxruntime"]
 Precision = Literal["auto", "f32", "bf16"]
@@ -118,10 +118,16 @@ class _OpenVinoSession:
         import openvino
 
         with self._lock:
-            self._request.infer(
-                [openvino.Tensor(np.ascontiguousarray(pictures), shared_memory=True)],
-                share_inputs=True,
-            )
+            try:
+                self._request.infer(
+                    [openvino.Tensor(np.ascontiguousarray(pictures), shared_memory=True)],
+                    share_inputs=True,
+                )
+            except RuntimeError as error:  # any input of a network's shape can be computed
+                raise NotEnoughMemory(
+                    "OpenVINO could not run the model: there is probably too little memory (ulimit "
+                    "-v, or the limit of a container)"
+                ) from error
             return [
                 np.array(self._request.get_output_tensor(index).data, dtype=np.float32)
                 for index in self._outputs

@@ -14,7 +14,6 @@ import os
 import resource
 import signal
 import socket
-from pathlib import Path
 from typing import Any, Final
 
 import cv2
@@ -24,6 +23,7 @@ from sayso.vision.decoders import Ask
 from sayso.vision.decoding.messages import filled, fix_size, memory, receive, send
 from sayso.vision.errors import PictureError
 from sayso.vision.limits import PictureLimits
+from sayso.vision.memory import address_space
 from sayso.vision.picture import decode_by
 from sayso.vision.rgb import Pixels
 
@@ -47,11 +47,11 @@ def main(descriptor: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # pictures stay out of core files
     cv2.setNumThreads(1)
-    base, own = _address_space(), _Memory()
+    base, own = address_space(), _Memory()
     with socket.socket(fileno=descriptor) as channel:
         send(channel, {"ready": os.getpid()})
         with contextlib.suppress(EOFError, ConnectionError):
-            while _address_space() <= base + _KEPT:
+            while address_space() <= base + _KEPT:
                 _serve(channel, base, own)
 
 
@@ -142,16 +142,8 @@ class _Memory:
         self._taken = False
 
 
-def _address_space() -> int:
-    """Return how much address space this process has, in bytes; 0 where that is not told."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[0]) * mmap.PAGESIZE
-    except OSError:
-        return 0
-
-
 def _bound_memory(size: int | None) -> None:
-    if not _address_space():
+    if not address_space():
         return
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     soft = hard if size is None else size if hard == resource.RLIM_INFINITY else min(size, hard)
