@@ -49,9 +49,9 @@ _TIFF_COMPRESSIONS: Final = frozenset(
         *("tiff_adobe_deflate", "tiff_deflate", "lzma", "zstd"),
     }
 )
-#: What stands for missing pixels of a JPEG: bits that are all zero, and bits that are all one. Too
-#: few for more than some blocks, and more than libjpeg reads ahead.
-_FILLERS: Final = (bytes(16), b"\xff\x00" * 16)
+#: What stands for missing pixels of a JPEG: too little for more than some blocks, and more than
+#: libjpeg reads ahead. In the usual tables the first ends every block at once; all four do in none.
+_FILLERS: Final = tuple(bytes([each]) * 16 for each in (0x00, 0x55, 0xAA, 0x93))
 
 # Where nothing handles logs, Python prints Pillow's complaints about a file; the error says it all.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -142,30 +142,32 @@ def _missing_rows(parts: Jpeg) -> int:
     ``UnreadablePicture`` for more, as for a picture of several scans that lacks any.
     """
     truncated = UnreadablePicture("the JPEG picture is truncated: it ends before its last row")
-    if not parts.sequential:
-        one, other = (
-            np.asarray(_jpeg(parts.open_ended(filler) + b"\xff\xd9", parts, 1))
-            for filler in _FILLERS
-        )
-        if not np.array_equal(one, other):
-            raise truncated
-        return 0
-    found = [_decoded_so_far(parts, filler, fill) for filler, fill in zip(_FILLERS, (0, 255),
-                                                                        strict=True)]  # fmt: skip
-    same = (found[0] == found[1]).reshape(parts.height, -1).all(axis=1)
-    missing = int(parts.height - np.argmin(same)) if not same.all() else 0
+    found = (_decoded_so_far(parts, filler, at) for at, filler in enumerate(_FILLERS))
+    first = next(found)
+    same = np.ones(parts.height, np.bool_)
+    for other in found:
+        same &= (first == other).reshape(parts.height, -1).all(axis=1)
+    missing = 0 if same.all() else int(parts.height - np.argmin(same))
+    if missing and not parts.sequential:
+        raise truncated
     if missing > parts.block + 1:  # one more, where colours are smoothed over rows
         raise truncated
     return missing
 
 
 def _decoded_so_far(parts: Jpeg, filler: bytes, fill: int) -> Pixels:
-    """Decode a JPEG of one scan as far as it goes, into pixels that were ``fill`` before."""
-    image = _jpeg(parts.open_ended(filler), parts, 1)
+    """Decode a JPEG as far as it goes, into pixels that were ``fill`` before.
+
+    Without an end only one of one scan; of several, libjpeg wants the end before it begins.
+    """
+    data = parts.open_ended(filler)
+    image = _jpeg(data if parts.sequential else data + b"\xff\xd9", parts, 1)
     depth, mode = (1, "L") if image.mode == "L" else (4, "RGBX")
+    if image.mode not in ("L", "RGB"):
+        raise UnreadablePicture("the JPEG picture is truncated: it has no end")
     buffer = np.full((image.height, image.width, depth), fill, np.uint8)
     image.im = Image.frombuffer(mode, image.size, buffer, "raw", mode, 0, 1).im
-    with suppress(OSError):  # always: it has no end
+    with suppress(OSError):  # always, where it has no end
         image.load()
     return buffer[..., :3]
 
