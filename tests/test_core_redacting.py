@@ -439,3 +439,15 @@ def test_a_manifest_tells_who_was_kept_and_no_folder(party: Desk, tmp_path: Any)
     assert [face["subject"] for face in manifest["faces"]] == ["ada", None, None]
     assert {face["reason"] for face in manifest["faces"]} <= set(REASONS)
     assert redacted.manifest("other/name.jpg")["picture"] == "name.jpg"
+
+
+def test_a_copy_has_the_one_picture_that_was_looked_at_and_says_so(party: Desk) -> None:
+    first = Image.open(io.BytesIO(party.studio.draw(*THREE)))
+    out = io.BytesIO()
+    first.save(out, "TIFF", save_all=True, append_images=[first.rotate(180)])
+    redacted = party.app.redact("club", out.getvalue(), purpose=PHOTOS)
+    assert redacted.suffix == ".tif"
+    with Image.open(io.BytesIO(redacted.data)) as copy:
+        assert getattr(copy, "n_frames", 1) == 1
+    assert redacted.notices == ("the file has 2 pages; only the first was looked at",)
+    assert redacted.manifest()["notices"] == list(redacted.notices)

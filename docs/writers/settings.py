@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings
 
 from docs.writers.markdown import code, table
 from sayso.settings import ServiceSettings, Settings
-from sayso.vision.picture import PictureLimits
+from sayso.vision.limits import PictureLimits
 
 _INTRODUCTION = """\
 # Settings
@@ -54,6 +54,7 @@ _DEFAULTS = {
     "threads": "all cores",
     "max_picture_bytes": f"{PictureLimits().max_bytes:,}",
     "max_picture_pixels": f"{PictureLimits().max_pixels:,}",
+    "max_decoded_pixels": f"{PictureLimits().max_decoded:,}",
     "max_picture_side": f"{PictureLimits().max_side:,}",
     "port": "8080",
     "cors_origins": "none",
@@ -76,6 +77,7 @@ _VALUES = {
     "account": "12 digits",
     "buckets": "JSON, as below",
     "trusted_proxies": "such as `127.0.0.1, 10.0.0.0/8`",
+    "decode_apart": "0, 1",
     "metrics_public": "0, 1",
 }
 

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import os
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from sayso.core import Sayso
 from sayso.models.registry import load_registry
 from sayso.service.app import is_loopback
 from tests.service.process import PATIENCE, ServerProcess, serving
+from tests.vision.hostile import scans
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +202,50 @@ def test_a_browser_is_led_from_the_root_to_the_console(server: ServerProcess) ->
     answered = server.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
     assert answered.status_code == 307
     assert answered.headers["location"] == "/console/"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+def test_pictures_are_decoded_in_a_process_that_may_break(
+    server: ServerProcess, portrait: Path
+) -> None:
+    def found() -> int:
+        answered = httpx.post(
+            f"{server.url}/v1/faces",
+            content=portrait.read_bytes(),
+            headers={**server.bearer, "Content-Type": "image/png"},
+            timeout=PATIENCE,
+        )
+        assert answered.status_code == 200, answered.text
+        return len(answered.json()["faces"])
+
+    assert found() == 1
+    (decoder,) = children_of(server.process.pid)
+    assert b"sayso.vision.decoding" in Path(f"/proc/{decoder}/cmdline").read_bytes()
+    os.kill(decoder, signal.SIGSEGV)
+    assert found() == 1
+    assert decoder not in children_of(server.process.pid)
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started, those that have ended among them."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(entry.name))
+    return found
+
+
+def test_a_picture_of_thousands_of_scans_is_refused_on_both_sides(server: ServerProcess) -> None:
+    bomb = scans(5_000)
+    answered = httpx.post(
+        f"{server.url}/v1/faces",
+        content=bomb,
+        headers={**server.bearer, "Content-Type": "image/jpeg"},
+        timeout=PATIENCE,
+    )
+    assert answered.status_code == 413
+    assert answered.json()["type"] == "/v1/problems/picture-too-costly"
+    with pytest.raises(ClientError) as refused:
+        server.rekognition().detect_faces(Image={"Bytes": bomb})
+    assert refused.value.response["Error"]["Code"] == "ImageTooLargeException"

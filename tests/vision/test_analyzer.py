@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -12,8 +15,11 @@ import pytest
 from PIL import Image
 
 from sayso.analyzer import Analyzer
-from sayso.errors import TooManyFaces
+from sayso.errors import TooManyFaces, WorkAbandoned
 from sayso.models.store import ModelStore
+from sayso.settings import Settings
+from sayso.vision.effort import Effort, bounded
+from sayso.vision.picture import decode
 from sayso.vision.runtime import Precision
 from sayso.vision.types import MODES, Mode, Picture
 
@@ -232,3 +238,55 @@ def test_a_crowd(analyzer: Analyzer, wider: Path) -> None:
     assert len(most.faces) >= 30
     scores = [face.score for face in most.faces]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_faces_of_a_picture_that_was_reduced_are_in_its_own_pixels(
+    analyzer: Analyzer, person: np.ndarray
+) -> None:
+    large = _on_canvas(person, 2400, 1800, 900, 500, 1200)
+    out = io.BytesIO()
+    Image.fromarray(large.pixels).save(out, "JPEG", quality=90)
+    limits = Settings(max_decoded_pixels=1_500_000).picture_limits
+    analysis = analyzer.analyze(decode(out.getvalue(), limits, whole=False))
+    assert (analysis.width, analysis.height) == (2400, 1800)
+    assert "was looked at as 1200 x 900" in analysis.notices[0]
+    (reduced,), (whole,) = analysis.faces, analyzer.analyze(large).faces
+    np.testing.assert_allclose(reduced.box, whole.box, atol=25)
+    np.testing.assert_allclose(reduced.landmarks, whole.landmarks, atol=25)
+    assert reduced.quality.height == pytest.approx(reduced.height)
+
+
+def test_work_stops_between_faces_and_passes(analyzer: Analyzer, person: np.ndarray) -> None:
+    picture = _picture(person)
+    found = analyzer.detect(picture)
+    for work in (partial(analyzer.detect, picture), partial(analyzer.describe, picture, found)):
+        with bounded(Effort()) as effort:
+            effort.abandon()
+            with pytest.raises(WorkAbandoned):
+                work()
+    assert len(analyzer.describe(picture, found).faces) == 1
+
+
+def test_too_little_address_space_is_said_and_does_not_end_the_process(
+    model_data: Path,
+) -> None:
+    program = """
+import resource, sayso
+from sayso.vision.memory import address_space
+sayso.Analyzer()
+import sayso.vision.runtime
+resource.setrlimit(resource.RLIMIT_AS, (address_space() + 700_000_000, resource.RLIM_INFINITY))
+try:
+    sayso.Analyzer().load()
+except sayso.SaysoError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "SAYSO_DATA": str(model_data)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "address space (ulimit -v)" in done.stdout
+    assert "need 1.2 more" in done.stdout

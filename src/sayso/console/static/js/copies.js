@@ -37,6 +37,7 @@ export function copyView(item, line) {
 function asOf(item) {
   const { purpose, style, thorough } = item.copy.manifest;
   const told = [say("publish.view.as_of", { purpose, style: say(`publish.styles.${style}`) })];
+  for (const notice of item.copy.manifest.notices) told.push(say("publish.view.notice", { notice }));
   if (thorough) told.push(say("publish.view.thorough"));
   if (!isReady(item)) {
     told.push(say(item.state === "waiting" || item.state === "working" ? "publish.view.making" : "publish.view.earlier"));
