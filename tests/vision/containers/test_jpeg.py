@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -14,7 +16,12 @@ from tests.vision.hostile import scans
 from tests.vision.pictures import encode, exif, jpeg_with_exif, scene
 
 NOISE = np.random.default_rng(3).integers(0, 255, (203, 301, 3), np.uint8)
-KINDS = ({}, {"subsampling": 0}, {"restart_marker_rows": 1}, {"quality": 30})
+KINDS: tuple[dict[str, Any], ...] = (
+    {},
+    {"subsampling": 0},
+    {"restart_marker_rows": 1},
+    {"quality": 30},
+)
 
 
 def grey_free(pixels: NDArray[np.uint8]) -> bool:
@@ -24,7 +31,7 @@ def grey_free(pixels: NDArray[np.uint8]) -> bool:
 
 @pytest.mark.parametrize("options", [*KINDS, {"progressive": True}])
 @pytest.mark.parametrize("cut", [1, 2])
-def test_only_the_end_marker_is_missing(options: dict[str, int], cut: int) -> None:
+def test_only_the_end_marker_is_missing(options: dict[str, Any], cut: int) -> None:
     data = encode(NOISE, "JPEG", **options)
     picture = decode(data[:-cut])
     assert np.array_equal(picture.pixels, decode(data).pixels)
@@ -34,7 +41,7 @@ def test_only_the_end_marker_is_missing(options: dict[str, int], cut: int) -> No
 @pytest.mark.parametrize("pixels", [NOISE, NOISE[..., 0]])
 @pytest.mark.parametrize("options", KINDS)
 def test_rows_that_are_not_whole_are_left_out(
-    pixels: NDArray[np.uint8], options: dict[str, int]
+    pixels: NDArray[np.uint8], options: dict[str, Any]
 ) -> None:
     data = encode(pixels, "JPEG", **options)
     whole = decode(data).pixels
@@ -58,7 +65,7 @@ def test_a_turned_picture_loses_the_rows_of_its_file() -> None:
 
 
 @pytest.mark.parametrize("options", [*KINDS, {"progressive": True}])
-def test_more_than_the_last_row_of_blocks_may_not_be_missing(options: dict[str, int]) -> None:
+def test_more_than_the_last_row_of_blocks_may_not_be_missing(options: dict[str, Any]) -> None:
     data = encode(NOISE, "JPEG", **options)
     for share in (0.3, 0.6, 0.85):
         for end in (b"", b"\xff"):
