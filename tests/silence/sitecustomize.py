@@ -32,6 +32,11 @@ def _changed(given: Given) -> Iterator[str]:
     yield from (_path(each) for each in given[:2] if isinstance(each, (str, bytes, os.PathLike)))
 
 
+def _addressed(given: Given) -> Iterator[str]:
+    if given[1] is not None:  # of a socket that is connected, that was seen, or it is one of a pair
+        yield repr(given[1])
+
+
 def _removed(given: Given) -> Iterator[str]:
     if given[1] == -1:  # not in a folder held open, as rmtree has it
         yield _path(given[0])
@@ -53,7 +58,7 @@ _EVENTS: dict[str, tuple[str, Callable[[Given], Iterator[str]]]] = {
     ),
     **dict.fromkeys(
         ["socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"],
-        ("connect", lambda given: iter([repr(given[1])])),
+        ("connect", _addressed),
     ),
     **dict.fromkeys(
         ["os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"],

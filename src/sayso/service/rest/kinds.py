@@ -271,12 +271,6 @@ TOO_MANY_FACES_OF_USER = _kind(
 REFUSED = _kind(
     "request-refused", 422, "What was asked cannot be done", "The detail says why, and what can."
 )
-ABANDONED = _kind(
-    "abandoned",
-    408,
-    "Nobody waits for this any more",
-    "The client has left, and the work was stopped. Send the request again.",
-)
 
 # --- pictures -------------------------------------------------------------------------------------
 
@@ -352,7 +346,7 @@ _BY_ERROR: Final[dict[type[SaysoError], Kind]] = {
     errors.UnsupportedPicture: UNSUPPORTED_PICTURE,
     errors.PictureTooLarge: PICTURE_TOO_LARGE,
     errors.PictureTooCostly: PICTURE_TOO_COSTLY,
-    errors.WorkAbandoned: ABANDONED,
+    errors.WorkAbandoned: MALFORMED,  # as for whoever leaves in the middle of a body
     errors.DecoderUnavailable: UNAVAILABLE,
     errors.TooManyFaces: TOO_MANY_FACES,
     errors.ModelError: UNAVAILABLE,
