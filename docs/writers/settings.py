@@ -62,6 +62,7 @@ _DEFAULTS = {
     "region": "any",
     "buckets": "none",
     "trusted_proxies": "none",
+    "interactive_keys": "none",
 }
 
 #: What values a setting takes, where the field itself cannot say.
@@ -78,6 +79,7 @@ _VALUES = {
     "buckets": "JSON, as below",
     "trusted_proxies": "such as `127.0.0.1, 10.0.0.0/8`",
     "decode_apart": "0, 1",
+    "interactive_keys": "ids with commas between",
     "metrics_public": "0, 1",
 }
 
