@@ -177,17 +177,25 @@ def _opened(pid: int) -> set[str]:
 @linux
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_decoder_ends_with_the_process_that_it_serves(busy: bool) -> None:
-    program = """
+    sleeper = """
+import time
+from sayso.vision import decoders
+from sayso.vision.decoding import worker
+
+decoders._DECODERS["GIF"] = lambda data, ask: time.sleep(600)
+worker.main(int(sys.argv[2]))
+"""
+    program = f"""
 import sys, threading
-from sayso.vision.decoding import Decoders
-from tests.vision.hostile import scans
+from sayso.vision.decoding import Decoders, processes
 from tests.vision.pictures import encode, scene
 
+processes._CODE = {_with_path(sleeper)!r}
 decoders = Decoders()
 decoders.decode(encode(scene(), "PNG"))
 print(decoders._idle[0]._process.pid, flush=True)
 if sys.argv[1] == "True":
-    decoders.decode(scans(70, 4_600))
+    decoders.decode(encode(scene(), "GIF"))
 threading.Event().wait()
 """
     with subprocess.Popen(
