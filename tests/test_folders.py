@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sayso.errors import UnreadablePicture
-from sayso.folders import Listing, Reason, look_through
+from sayso.folders import Listing, Reason, is_picture, look_through
 from sayso.pictures import read_picture_file
 from sayso.vision.picture import PictureLimits
 from tests.test_pictures import powerless_in
@@ -58,6 +58,14 @@ def test_content_says_what_is_a_picture_and_not_the_name(folder: Path) -> None:
     found = look_through([folder])
     assert names(folder, found) == ["a.jfif", "b.mpo", "c.nef", "d", "g.bin"]
     assert reasons(folder, found) == dict.fromkeys(("e.txt", "f.txt", "h.pdf"), "not-a-picture")
+
+
+def test_the_raw_file_of_a_camera_is_left_to_the_reading_which_refuses_it_by_name(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "one.cr2").write_bytes(b"II*\0\x10\0\0\0CR\x02\0" + bytes(300))
+    (tmp_path / "two.raf").write_bytes(b"FUJIFILMCCD-RAW 0201" + bytes(300))
+    assert all(is_picture(each) for each in tmp_path.iterdir())
 
 
 def test_what_is_called_a_picture_is_left_to_the_reading(folder: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from sayso.errors import UnreadablePicture
 from sayso.pictures import PICTURE_SUFFIXES
-from sayso.vision.containers import sniff
+from sayso.vision.containers import raw_name, sniff
 
 Reason = Literal[
     "apple-double",
@@ -199,6 +199,8 @@ def is_picture(path: Path) -> bool:
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return True
     head = _head(path)
+    if raw_name(head) is not None:  # so that it is refused by its name
+        return True
     form = sniff(head)
     # "BM" begins many a text, too; in a picture four zeros follow the length.
     return form is not None and (form != "BMP" or head[6:10] == bytes(4))
