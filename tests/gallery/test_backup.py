@@ -20,7 +20,7 @@ from sayso.audit.verification import verify
 from sayso.core import Sayso
 from sayso.core.restoring import check
 from sayso.errors import BackupError, KeyringError
-from sayso.gallery.backup import check_seal, opened
+from sayso.gallery.restorable import check_seal, opened
 from sayso.results import Consent, EvidenceFile
 from tests.gallery.synthetic import PURPOSE, enrol, named
 
@@ -29,6 +29,11 @@ from tests.gallery.synthetic import PURPOSE, enrol, named
 def target(tmp_path: Path) -> Path:
     (tmp_path / "kept").mkdir()
     return tmp_path / "kept" / "monday.backup"
+
+
+def _check(target: Path, app: Sayso) -> None:
+    with opened(target) as held:
+        check_seal(held, target, _public_key(app))
 
 
 def _names(folder: Path) -> list[str]:
@@ -43,10 +48,10 @@ def test_a_backup_says_what_it_holds(app: Sayso, target: Path) -> None:
     enrol(app, ["ada", "bob", "cy"])
     made = app.backup(target)
     assert (made.subjects, made.faces, made.bytes) == (3, 3, target.stat().st_size)
-    with opened(target) as connection:
-        found = check(connection, target, _public_key(app))
+    with opened(target) as held:
+        found = check(held, target, _public_key(app))
         assert found.events == made.events
-        assert verify(connection, _public_key(app)).ok
+        assert verify(held.connection, _public_key(app)).ok
     # Only its owner may read it, and nothing is left beside it.
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert _names(target.parent) == [target.name]
@@ -55,8 +60,8 @@ def test_a_backup_says_what_it_holds(app: Sayso, target: Path) -> None:
 def test_a_name_may_have_any_sign_that_is_text(app: Sayso, target: Path) -> None:
     odd = target.with_name("100 %? #1 'größe'.backup")
     app.backup(odd)
-    with opened(odd) as connection:
-        assert check(connection, odd, _public_key(app)).events
+    with opened(odd) as held:
+        assert check(held, odd, _public_key(app)).events
     with pytest.raises(BackupError, match="UTF-8"):
         app.backup(target.with_name("\udcff.backup"))
     assert _names(target.parent) == [odd.name]
@@ -78,7 +83,7 @@ def test_backups_of_a_gallery_are_written_one_after_the_other(app: Sayso, target
         made = list(pool.map(app.backup, targets))
     assert [each.subjects for each in made] == [0] * len(targets)
     for each in set(targets):
-        check_seal(each, _public_key(app))
+        _check(each, app)
     assert _names(target.parent) == sorted({each.name for each in targets})
 
 
@@ -145,13 +150,13 @@ def test_a_backup_is_of_one_moment_while_others_enrol_and_search(app: Sayso, tar
             sizes.append(made.subjects)
             assert made.subjects == made.faces
             assert made.subjects % 2 == 0
-            with opened(target) as connection:
-                source = check(connection, target, _public_key(app))
-                counted = connection.exec_driver_sql(
+            with opened(target) as held:
+                source = check(held, target, _public_key(app))
+                counted = held.connection.exec_driver_sql(
                     "SELECT (SELECT count(*) FROM subjects), (SELECT count(*) FROM faces), "
                     "(SELECT count(*) FROM consents), (SELECT count(*) FROM audit)"
                 ).one()
-                bulk = connection.exec_driver_sql(
+                bulk = held.connection.exec_driver_sql(
                     "SELECT count(*) FROM audit WHERE kind = 'templates-enrolled'"
                 ).scalar_one()
             assert tuple(counted) == (made.subjects,) * 3 + (made.events,)
@@ -260,21 +265,21 @@ def test_every_change_of_a_backup_shows(app: Sayso, target: Path) -> None:
     enrol(app, ["ada", "bob"])
     app.backup(target)
     whole = target.read_bytes()
-    check_seal(target, _public_key(app))
+    _check(target, app)
     random = np.random.default_rng(4)
     for at in random.integers(0, len(whole), 100).tolist():
         changed = bytearray(whole)
         changed[at] ^= 1 << int(random.integers(8))
         target.write_bytes(changed)
-        with pytest.raises(BackupError), opened(target) as connection:
-            check(connection, target, _public_key(app))
+        with pytest.raises(BackupError), opened(target) as held:
+            check(held, target, _public_key(app))
     for size in (0, 15, 100, len(whole) // 2, len(whole) - 79, len(whole) - 64, len(whole) - 1):
         target.write_bytes(whole[:size])
         with pytest.raises(BackupError), opened(target):
             pass
     target.write_bytes(whole)
-    with opened(target) as connection:
-        assert check(connection, target, _public_key(app)).path == target
+    with opened(target) as held:
+        assert check(held, target, _public_key(app)).path == target
 
 
 def test_what_is_read_of_a_backup_changes_nothing(app: Sayso, target: Path) -> None:
@@ -282,10 +287,10 @@ def test_what_is_read_of_a_backup_changes_nothing(app: Sayso, target: Path) -> N
     app.backup(target)
     whole = target.read_bytes()
     target.chmod(0o400)
-    with opened(target) as connection:
-        check(connection, target, _public_key(app))
+    with opened(target) as held:
+        check(held, target, _public_key(app))
         with pytest.raises(sqlite3.OperationalError):
-            connection.connection.cursor().execute("DELETE FROM faces")
+            held.connection.connection.cursor().execute("DELETE FROM faces")
     assert target.read_bytes() == whole
     assert _names(target.parent) == [target.name]
 

@@ -41,7 +41,7 @@ from sayso.gallery import (
     subjects,
     users,
 )
-from sayso.gallery.backup import opened
+from sayso.gallery.restorable import opened
 from sayso.gallery.restore import replace
 from sayso.gallery.sealing import open_evidence, open_name, open_template
 from sayso.keyring.sealing import DataKey
@@ -428,9 +428,9 @@ def test_what_ended_and_is_not_settled_yet_counts(app: Sayso, data: Path, backup
         erasure.erase_subjects(change, club, [bob.key], "asked")
         consents.withdraw(change, club, ada, PURPOSE)
         access_keys.revoke(change, door.key.id)
-    with opened(backup) as connection, store.write() as change:
+    with opened(backup) as held, store.write() as change:
         assert bob.id in change.keyring.find([bob.id])
-        assert replace(change, check(connection, backup, key)).subjects == 1
+        assert replace(change, check(held, backup, key)).subjects == 1
     store.settle()
     assert named(app, templates(3)) == [None, None, "cy"]
     assert named(app, templates(3), purpose="research") == ["ada", None, None]
@@ -724,3 +724,43 @@ def test_a_face_erased_since_is_in_no_fused_template(app: Sayso, data: Path, bac
         key = connection.exec_driver_sql("SELECT key FROM users").scalar_one()
     fused, _ = app._resources.index.fused_template("club", key, PURPOSE)
     assert np.allclose(fused, templates(1)[0], atol=1e-6)  # type: ignore[arg-type]
+
+
+def _with_every_right(backup: Path, forged: Path) -> None:
+    """Make a copy of a backup in which every access key may do everything."""
+    shutil.copy(backup, forged)
+    seal = backup.read_bytes()[-79:]
+    with closing(sqlite3.connect(forged)) as connection, connection:
+        connection.execute("UPDATE access_keys SET actions = '[\"admin\"]', collections = NULL")
+    with forged.open("r+b") as file:
+        file.seek(0, os.SEEK_END)
+        if not forged.read_bytes().endswith(seal):
+            file.write(seal)
+
+
+@pytest.mark.parametrize("first", ["genuine", "forged"])
+def test_a_backup_that_is_exchanged_while_it_is_restored_fools_nobody(
+    app: Sayso, data: Path, backup: Path, tmp_path: Path, first: str
+) -> None:
+    made = app.create_key("door", purpose=PURPOSE, actions=["search"])
+    app.backup(backup)
+    forged, genuine = tmp_path / "forged", tmp_path / "genuine"
+    _with_every_right(backup, forged)
+    shutil.copy(backup, genuine)
+    before, after = (forged, genuine) if first == "forged" else (genuine, forged)
+    key = bytes.fromhex(app.audit_head().public_key)
+    actions = select(schema.access_keys.c.actions).where(schema.access_keys.c.id == made.key.id)
+    before.replace(backup)
+    with opened(backup, data) as held:
+        # By name, and in the very file that was opened.
+        shutil.copy(after, tmp_path / "swapped")
+        with backup.open("r+b") as file:
+            file.write(after.read_bytes())
+        (tmp_path / "swapped").replace(backup)
+        if first == "forged":
+            with pytest.raises(BackupError, match="damaged or was edited"):
+                check(held, backup, key)
+        else:
+            check(held, backup, key)
+            assert "admin" not in held.connection.execute(actions).scalar_one()
+    assert not list(data.glob(".restoring-*"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from sayso.audit.events import Restored
 from sayso.audit.log import Log
@@ -20,10 +20,10 @@ from sayso.core.erased import faces_erased
 from sayso.core.resources import Resources, erasures
 from sayso.durable import sync_folder
 from sayso.errors import AuditError, BackupError, StoreUnavailable
-from sayso.gallery import backup as backups
-from sayso.gallery import schema
+from sayso.gallery import restorable, schema
 from sayso.gallery.erasure import erase_faces
 from sayso.gallery.opening import open_gallery
+from sayso.gallery.restorable import Opened
 from sayso.gallery.restore import MOVE_AWAY, Source, counts, erase_withdrawn, replace
 from sayso.gallery.store import FILE, LOCK, Store
 from sayso.keyring.store import Keyring
@@ -63,7 +63,7 @@ def restore(
     settings, path = load_settings(), Path(backup)
     folder, shown = place_of(location, settings)
     caller = Caller.local(actor)
-    with backups.opened(path) as connection:
+    with restorable.opened(path, folder if folder.is_dir() else None) as held:
         # Before a gallery is made or opened: what is refused leaves nothing behind.
         keyring = Keyring(
             settings.keyring_dir or folder,
@@ -72,7 +72,7 @@ def restore(
             shown=None if settings.keyring_dir else shown,
         )
         try:
-            source = check(connection, path, Log(keyring.signing_key()).public_key)
+            source = check(held, path, Log(keyring.signing_key()).public_key)
             if not (folder / FILE).exists():
                 place = _Place(folder, shown or repr(str(folder)))
                 return _restore_lost(place, keyring, settings, caller, source)
@@ -86,13 +86,13 @@ def restore(
         return _fill(Resources(store, keyring, settings, None), caller, source)
 
 
-def check(connection: Connection, path: Path, public_key: bytes) -> Source:
+def check(backup: Opened, path: Path, public_key: bytes) -> Source:
     """Return an opened backup that is whole, and of the gallery that this public key is of.
 
     The key is the audit log's, 32 bytes. Raises BackupError.
     """
-    audit, state = schema.audit.c, schema.state.c
-    with backups.reading(path):
+    audit, state, connection = schema.audit.c, schema.state.c, backup.connection
+    with restorable.reading(path):
         begun = connection.execute(select(audit.body).where(audit.number == 1)).scalar()
         if public_key.hex() not in str(begun):
             raise BackupError(
@@ -100,7 +100,7 @@ def check(connection: Connection, path: Path, public_key: bytes) -> Source:
                 "the keyring and the master key of that gallery in place, or set SAYSO_KEYRING_DIR "
                 "and SAYSO_KEY_FILE to where they are"
             )
-        backups.check_seal(path, public_key)
+        restorable.check_seal(backup, path, public_key)
         found = verify(connection, public_key)
         if not found.ok:
             problem = found.problems[0]
@@ -189,7 +189,10 @@ def _restore_lost(
 def _sweep(folder: Path) -> None:
     """Remove what a restoration that was killed has left."""
     for leftover in folder.glob(_NEW + "*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def _install(new: Path, place: Path) -> None:

@@ -20,28 +20,20 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, create_engine, event, select
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, select
 
 from sayso.durable import leftover_prefix, sweep_leftovers, sync_folder
 from sayso.errors import BackupError
 from sayso.gallery import schema
+from sayso.gallery.restorable import SEAL
 from sayso.gallery.store import Store
 from sayso.gallery.types import Backup
 from sayso.keyring.database import FILE as KEYRING_FILE
 from sayso.keyring.store import Keyring
 from sayso.sqlite import raw_connection
 
-_SEAL = b"sayso backup 1\n"
-_SIGNATURE = 64
-_MAGIC = b"SQLite format 3\x00"
-_CHUNK = 1 << 20
 #: What SQLite lays beside a database that is in use.
 _COMPANIONS = ("-wal", "-shm", "-journal")
 _LOCK_TIMEOUT = 600.0
@@ -149,83 +141,6 @@ def _write(store: Store, keyring: Keyring, real: Path, target: Path) -> Backup:
     return Backup(*counts, bytes=size)
 
 
-@contextlib.contextmanager
-def opened(path: Path) -> Iterator[Connection]:
-    """Give a connection to a backup that reads one state of it and writes nothing.
-
-    Raises BackupError for a file that is no whole backup of a gallery of this form. Whether it is
-    the backup that was written, only ``check_seal`` tells.
-    """
-    shown = repr(str(path))
-    try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for without end
-            raise BackupError(f"the backup {shown} cannot be read: it is no file")
-        with path.open("rb") as file:
-            _check_form(file, shown)
-    except OSError as error:
-        raise BackupError(
-            f"the backup {shown} cannot be read: {error.strerror or 'it has no place'}"
-        ) from error
-    address = f"{path.absolute().as_uri()}?mode=ro"
-    engine = create_engine(
-        "sqlite://",
-        creator=lambda: sqlite3.connect(address, uri=True, check_same_thread=False),
-        poolclass=NullPool,
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine, "connect")
-    def connected(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None
-        connection.execute("PRAGMA query_only=ON")
-        connection.execute("PRAGMA trusted_schema=OFF")
-
-    @event.listens_for(engine, "begin")
-    def begun(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
-    try:
-        with contextlib.ExitStack() as stack:
-            with reading(path):
-                connection = stack.enter_context(engine.connect())
-                _check_database(connection, shown)
-            yield connection
-    finally:
-        engine.dispose()
-
-
-@contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Say of what goes wrong with a database meanwhile that it is the backup's fault."""
-    try:
-        yield
-    except (sqlite3.Error, SQLAlchemyError, UnicodeDecodeError) as error:
-        raise damaged(path) from error
-
-
-def damaged(path: Path) -> BackupError:
-    """Return the error for a backup that is not what was written."""
-    return BackupError(
-        f"the backup {str(path)!r} is damaged or was edited: nothing was restored; take another one"
-    )
-
-
-def check_seal(path: Path, public_key: bytes) -> None:
-    """Raise BackupError unless the file is, byte for byte, what the gallery of that key wrote.
-
-    ``public_key`` is the audit log's, 32 bytes.
-    """
-    try:
-        with path.open("rb") as file:
-            digest, signature = _digest(file)
-    except OSError as error:
-        raise damaged(path) from error
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, _SEAL + digest)
-    except InvalidSignature:
-        raise damaged(path) from None
-
-
 def _own_files(store: Store, keyring: Keyring, keyring_folder: Path | None) -> Iterator[Path]:
     """Yield what the gallery is made of: databases and their companions, and the key file."""
     yield keyring.key_file
@@ -291,56 +206,9 @@ def _seal(new: Path, keyring: Keyring) -> None:
     with new.open("r+b") as file:
         digest = hashlib.file_digest(file, "sha256").digest()
         file.seek(0, os.SEEK_END)
-        file.write(_SEAL + keyring.signing_key().sign(_SEAL + digest))
+        file.write(SEAL + keyring.signing_key().sign(SEAL + digest))
         file.flush()
         os.fsync(file.fileno())
-
-
-def _check_form(file: BinaryIO, shown: str) -> None:
-    """Raise BackupError for what is no backup at first sight."""
-    header = file.read(len(_MAGIC))
-    if header != _MAGIC:
-        raise BackupError(
-            f"{shown} is {'empty' if not header else 'no backup of a gallery'}: name a file that "
-            "was made by a backup (sayso backup)"
-        )
-    file.seek(0, os.SEEK_END)
-    file.seek(max(0, file.tell() - len(_SEAL) - _SIGNATURE))
-    if not file.read().startswith(_SEAL):
-        raise BackupError(
-            f"{shown} is a database, but no whole backup of a gallery: it is cut off at its end, "
-            "or was not made by a backup (sayso backup)"
-        )
-
-
-def _digest(file: BinaryIO) -> tuple[bytes, bytes]:
-    """Return the SHA-256 of what was sealed, and the signature."""
-    file.seek(0, os.SEEK_END)
-    left = file.tell() - len(_SEAL) - _SIGNATURE
-    file.seek(0)
-    digest = hashlib.sha256()
-    while left > 0 and (part := file.read(min(left, _CHUNK))):
-        digest.update(part)
-        left -= len(part)
-    return digest.digest(), file.read()[len(_SEAL) :]
-
-
-def _check_database(connection: Connection, shown: str) -> None:
-    found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-    if found != "ok":
-        raise BackupError(f"the backup {shown} is damaged: take another one")
-    there = connection.exec_driver_sql(
-        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'alembic_version'"
-    ).scalar()
-    if not there:
-        raise BackupError(f"{shown} is a database, but not one of Sayso's")
-    revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    if revision != schema.REVISION:
-        raise BackupError(
-            f"the backup {shown} is of form {revision}, and this version of Sayso restores form "
-            f"{schema.REVISION}: restore it with the version that made it, and open the gallery "
-            "with this one then"
-        )
 
 
 def _unwritable(target: Path, error: Exception) -> BackupError:

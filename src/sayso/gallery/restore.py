@@ -31,7 +31,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 
 from sayso.errors import BackupError
-from sayso.gallery import backup, erasure, purposes, schema
+from sayso.gallery import erasure, purposes, restorable, schema
 from sayso.gallery.batches import IN_LIST, ROWS, batches
 from sayso.gallery.collections import by_key
 from sayso.gallery.store import Change
@@ -122,7 +122,7 @@ def replace(change: Change, source: Source) -> LeftOut:
         stones = _bury(change.connection, source, gone)
         _honour(change, source)
     except IntegrityError as error:  # rows that contradict each other
-        raise backup.damaged(source.path) from error
+        raise restorable.damaged(source.path) from error
     # No cache of before counts, so that none needs to be told what was removed.
     change.connection.execute(update(schema.state).values(epoch=str(uuid.uuid4())))
     return LeftOut(len(gone.subjects), tuple(stones))
@@ -160,11 +160,11 @@ def counts(connection: Connection) -> tuple[int, int]:
 
 def _rows(source: Source, table: Table) -> Iterator[list[Row]]:
     """Yield the rows of a table of the backup as SQLite has them, in lists."""
-    with backup.reading(source.path):
+    with restorable.reading(source.path):
         cursor = raw_connection(source.connection).execute(str(select(table)))
     with closing(cursor):
         while True:
-            with backup.reading(source.path):
+            with restorable.reading(source.path):
                 rows = cursor.fetchmany(ROWS)
             if not rows:
                 return
@@ -199,7 +199,7 @@ def _settle_log(change: Change, source: Source) -> None:
     for table in (schema.audit, schema.audit_subjects):
         for rows in _rows(source, table):
             _insert(change.connection, insert(table), rows)
-    with backup.reading(source.path):
+    with restorable.reading(source.path):
         created = source.connection.execute(select(state.c.created)).scalar_one()
     change.connection.execute(
         update(state).values(events=source.events, head=source.head, created=created)
@@ -208,7 +208,7 @@ def _settle_log(change: Change, source: Source) -> None:
 
 def _find_gone(change: Change, source: Source) -> _Gone:
     """Find who of the backup was erased since: without a key, or known to have ended."""
-    with backup.reading(source.path):
+    with restorable.reading(source.path):
         ids: dict[str, int] = dict(_pairs(source.connection, select(_SUBJECT.id, _SUBJECT.key)))
         owners = _pairs(source.connection, select(_CONSENT.key, _CONSENT.subject_key))
         users = _pairs(source.connection, select(schema.users.c.key, schema.users.c.subject_key))
@@ -291,7 +291,7 @@ def _without_user(names: list[str], row: Row, gone: frozenset[int]) -> Row:
 
 def _keep_numbering(connection: Connection, source: Source) -> None:
     """Go on after the last key that was ever given, here or in the backup."""
-    with backup.reading(source.path):
+    with restorable.reading(source.path):
         given = raw_connection(source.connection).execute("SELECT name, seq FROM sqlite_sequence")
         numbers = given.fetchall()
     for name, last in numbers:
@@ -331,7 +331,7 @@ def _bury(connection: Connection, source: Source, gone: _Gone) -> list[Tombstone
     ).join(schema.collections)
     found: list[Tombstone] = []
     for batch in batches([each for each in gone.times if each not in there], IN_LIST):
-        with backup.reading(source.path):
+        with restorable.reading(source.path):
             people = source.connection.execute(query.where(_SUBJECT.id.in_(batch)))
             rows = [
                 {**row, "erased": gone.times[row["id"]], "reason": "restore"}
