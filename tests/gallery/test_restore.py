@@ -674,9 +674,8 @@ def test_users_come_back_as_they_were(app: Sayso, data: Path, backup: Path) -> N
     _with_user(app, "ada", "ada", "bob")
     before = app.users("club")
     app.backup(backup)
-    app.delete_user("club", "ada")
-    _with_user(app, "cy", "bob")
-    assert _users(app) == {"cy": ["bob"]}
+    _with_user(app, "cy", "cy")
+    assert _users(app) == {"ada": ["ada", "bob"], "cy": ["cy"]}
     restore(data, backup)
     assert _users(app) == {"ada": ["ada", "bob"]}
     assert app.users("club") == before
@@ -764,3 +763,92 @@ def test_a_backup_that_is_exchanged_while_it_is_restored_fools_nobody(
             check(held, backup, key)
             assert "admin" not in held.connection.execute(actions).scalar_one()
     assert not list(data.glob(".restoring-*"))
+
+
+def _face(app: Sayso, name: str) -> str:
+    return next(face.id for face in app.enrolled_faces("club") if face.subject == name)
+
+
+def test_a_face_that_was_deleted_after_the_backup_does_not_come_back(
+    app: Sayso, data: Path, backup: Path
+) -> None:
+    app.backup(backup)
+    face, bob = _face(app, "bob"), app.subject("club", "bob")
+    assert app.delete_faces("club", [face]).deleted == (face,)
+    for lost in (False, True):
+        if lost:
+            app.close()
+            _lose(data)
+        done = restore(data, backup)
+        assert (done.subjects, done.faces, done.erased) == (3, 2, 0)
+        with Sayso(data) as found:
+            assert named(found, templates(3)) == ["ada", None, "cy"]
+            assert found.subject("club", "bob").id == bob.id  # who is still there
+            assert found.audit_verify().ok
+
+
+def test_a_face_that_went_with_its_consent_does_not_come_back(
+    app: Sayso, data: Path, backup: Path
+) -> None:
+    app.add_consent("club", "bob", BOTH)
+    app.backup(backup)
+    face = _face(app, "bob")
+    app.withdraw_consent("club", "bob", PURPOSE)
+    assert f"{app.subject('club', 'bob').id}/{face}" in app._resources.keyring.ended("face")
+    restore(data, backup)
+    assert named(app, templates(3), purpose="research") == [None, None, None]
+
+
+def test_a_gallery_put_back_by_hand_with_a_deleted_face_in_it_is_not_opened(
+    app: Sayso, data: Path, tmp_path: Path
+) -> None:
+    app.close()
+    shutil.copy(data / "gallery.sqlite", tmp_path / "old")
+    with Sayso(data) as now:
+        now.delete_faces("club", [_face(now, "bob")])
+    shutil.copy(tmp_path / "old", data / "gallery.sqlite")
+    with pytest.raises(StoreUnavailable, match="a face that was deleted is in it"):
+        Sayso(data)
+
+
+def test_what_is_remembered_of_faces_goes_with_their_subject(
+    app: Sayso, data: Path, backup: Path
+) -> None:
+    keyring = app._resources.keyring
+    bob = app.subject("club", "bob").id
+    app.delete_faces("club", [_face(app, "bob"), _face(app, "cy")])
+    app.create_user("club", "bob")
+    app.delete_user("club", "bob")
+    assert {len(keyring.ended(kind)) for kind in ("face", "user")} == {1, 2}
+    app.erase_subject("club", "bob")
+    assert not [each for each in keyring.ended("face") if each.startswith(bob)]
+    assert len(keyring.ended("face")) == 1
+    assert keyring.ended("user") == {}
+    assert bob in keyring.ended("subject")
+
+
+def test_a_face_taken_from_a_user_and_a_user_who_was_deleted_stay_so(
+    app: Sayso, data: Path, backup: Path, tmp_path: Path
+) -> None:
+    for name in ("ada", "cy"):
+        app.create_user("club", name)
+    wrong, right = _face(app, "bob"), _face(app, "ada")
+    app.associate_faces("club", "ada", [wrong, right], min_similarity=0)
+    app.backup(backup)
+    app.disassociate_faces("club", "ada", [wrong])
+    app.delete_user("club", "cy")
+    restore(data, backup)
+    assert [face.id for face in app.enrolled_faces("club", user="ada")] == [right]
+    assert [user.name for user in app.users("club")] == ["ada"]
+    # What was made anew before the next backup stands in it.
+    app.associate_faces("club", "ada", [wrong], min_similarity=0)
+    app.create_user("club", "cy")
+    newer = tmp_path / "newer.backup"
+    app.backup(newer)
+    restore(data, newer)
+    assert len(app.enrolled_faces("club", user="ada")) == 2
+    assert len(app.users("club")) == 2
+    # And ended once more, it does not come back from there, either.
+    app.disassociate_faces("club", "ada", [wrong])
+    restore(data, newer)
+    assert [face.id for face in app.enrolled_faces("club", user="ada")] == [right]

@@ -66,7 +66,7 @@ def test_what_came_and_went_is_told_to_caches_by_the_change(app: Sayso) -> None:
         users.link(first, made, both)
         assert users.faces_of(first.connection, made) == both
     with store.write() as second:
-        users.unlink(second, both[:1])
+        users.unlink(second, made, both[:1])
         assert users.faces_of(second.connection, made) == both[1:]
     with store.write() as third:
         users.remove(third, made)

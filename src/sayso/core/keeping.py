@@ -58,7 +58,7 @@ class Keeping(Base):
         """
         call = self._admit("admin", everywhere=True)
         resources = self._resources
-        backup.check_targets(
+        real = backup.check_targets(
             resources.store,
             resources.keyring,
             resources.settings.keyring_dir,
@@ -67,7 +67,7 @@ class Keeping(Base):
         )
         with self._act(call) as act:
             act.record(BackupMade(events=backup.entries(act.connection)))
-        made = backup.write(resources.store, resources.keyring, target)
+        made = backup.write(resources.store, resources.keyring, real, target)
         if keyring is not None:
             # After the backup: so it has the key of everybody who is in there.
             self.copy_keyring(keyring)

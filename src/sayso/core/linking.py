@@ -286,7 +286,7 @@ class Linking(Enrolling):
                 elif row.user_key not in (None, found.key):
                     failed[face] = "ASSOCIATED_TO_A_DIFFERENT_USER"
             taken = [row for row in rows.values() if row.user_key == found.key]
-            users.unlink(act.change, [row.key for row in taken])
+            users.unlink(act.change, found, [row.key for row in taken])
             act.record(
                 FacesDisassociated(
                     collection=collection,

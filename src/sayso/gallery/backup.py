@@ -46,11 +46,12 @@ def check_targets(
     *,
     target: Path,
     keyring_copy: Path | None,
-) -> None:
-    """Raise BackupError unless a backup, and a copy of the keyring, can go to these files.
+) -> Path:
+    """Return where a backup goes, links followed; a copy of the keyring may go along.
 
-    Not over a file of the gallery's own or of another database in use, and never both into one
-    folder. ``keyring_folder`` is where the keyring is, None for the gallery's own folder.
+    Raises BackupError unless both can go there: not over a file of the gallery's own or of another
+    database in use, and never both into one folder. ``keyring_folder`` is where the keyring is,
+    None for the gallery's own folder.
     """
     shown = repr(str(target))
     try:
@@ -73,6 +74,7 @@ def check_targets(
                 "backup, also what it holds of people who are erased later. Name a file in another "
                 "place for the copy of the keyring"
             )
+        return real
     except (OSError, RuntimeError) as error:  # RuntimeError: a symbolic link to itself
         raise _unwritable(target, error) from error
 
@@ -101,15 +103,15 @@ def entries(connection: Connection) -> int:
     return max(1, int(connection.execute(select(schema.state.c.events)).scalar_one()))
 
 
-def write(store: Store, keyring: Keyring, target: Path) -> Backup:
-    """Write a backup over whatever ``target`` is; ``check_targets`` comes first.
+def write(store: Store, keyring: Keyring, real: Path, target: Path) -> Backup:
+    """Write a backup over whatever ``real`` is, as ``check_targets`` has found it.
 
-    It takes the name only when it is complete and on the disk. One at a time is written of a
-    gallery. Raises BackupError.
+    ``target`` is what messages call it: no link is followed anew that may lead elsewhere by now.
+    The backup takes the name only when it is complete and on the disk. One at a time is written of
+    a gallery. Raises BackupError.
     """
     lock = FileLock(_database(store).with_suffix(".lock"), timeout=_LOCK_TIMEOUT, mode=0o600)
     try:
-        real = target.resolve()
         with lock:
             sweep_leftovers(real)  # of one that was killed
             return _write(store, keyring, real, target)

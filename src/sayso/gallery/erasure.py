@@ -89,6 +89,7 @@ def erase_faces(
     )
     found = tuple(FacesGone(*row) for row in execute(query))
     if found:
+        _end_faces(change, gone)
         _remove_faces(change, gone)
         for name in {each.collection for each in found}:
             answers.forget(change, name)
@@ -113,6 +114,7 @@ def erase_listed_faces(
         )
         for subject, number in change.connection.execute(query):
             gone[subject] = gone.get(subject, 0) + number
+        _end_faces(change, which)
         _remove_faces(change, which)
     if gone:
         answers.forget(change, collection.name)
@@ -218,6 +220,16 @@ def _unfounded(now: int, since: int | None, subject_key: int | None) -> Select[t
     if subject_key is not None:
         query = query.where(face.subject_key == subject_key)
     return query
+
+
+def _end_faces(change: Change, which: ColumnElement[bool]) -> None:
+    """Note that faces end whose subjects stay, so that no backup brings them back."""
+    face = schema.faces.c
+    query = select(_SUBJECT.id, face.id).join(schema.faces, face.subject_key == _SUBJECT.key)
+    change.end(
+        "face",
+        [f"{subject}/{id_}" for subject, id_ in change.connection.execute(query.where(which))],
+    )
 
 
 def _remove_faces(change: Change, which: ColumnElement[bool]) -> None:

@@ -90,7 +90,7 @@ def _check_keys(store: Store, keyring: Keyring) -> None:
     check_erased(keyring, ids - set(keyring.find(ids)) - erased)
 
 
-#: Both take a JSON array. SQLite looks each of its values up by an index.
+#: Each takes a JSON array. SQLite looks each of its values up by an index.
 _STANDING_CONSENT = """
     SELECT 1 FROM json_each(?) AS ended
     JOIN consents ON consents.id = substr(ended.value, 1, 36)
@@ -102,6 +102,9 @@ _STANDING_KEY = """
     SELECT 1 FROM json_each(?) AS ended JOIN access_keys ON access_keys.id = ended.value
     WHERE access_keys.revoked IS NULL LIMIT 1
 """
+_STANDING_FACE = """
+    SELECT 1 FROM json_each(?) AS ended JOIN faces ON faces.id = substr(ended.value, 38) LIMIT 1
+"""
 
 
 def _check_endings(store: Store, keyring: Keyring) -> None:
@@ -111,11 +114,14 @@ def _check_endings(store: Store, keyring: Keyring) -> None:
     """
     # Before the gallery is read: what ends meanwhile ends there first.
     withdrawn, revoked = keyring.ended("withdrawal"), keyring.ended("access-key")
+    deleted = keyring.ended("face")
     with store.read() as connection:
         if _any(connection, _STANDING_CONSENT, list(withdrawn)):
             what = "a consent that was withdrawn stands in it"
         elif _any(connection, _STANDING_KEY, list(revoked)):
             what = "an access key that was revoked is live in it"
+        elif _any(connection, _STANDING_FACE, list(deleted)):
+            what = "a face that was deleted is in it"
         else:
             return
     raise StoreUnavailable(

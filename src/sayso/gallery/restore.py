@@ -44,6 +44,7 @@ Row = tuple[Any, ...]
 
 _COLLECTION = schema.collections.c
 _SUBJECT = schema.subjects.c
+_FACE = schema.faces.c
 _CONSENT = schema.consents.c
 _AGREED = schema.consent_purposes.c
 _PURPOSE = schema.purposes.c
@@ -97,13 +98,18 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class _Gone:
-    """Those of a backup who stay erased: when that was, by id, and which keys their rows have."""
+    """Those of a backup who stay erased: when that was, by id, and which keys their rows have.
+
+    And what has ended of those who stay: faces and users by their keys, and links of faces with
+    users, by the face's id and the user's key.
+    """
 
     times: dict[str, int]
     subjects: frozenset[int]
     consents: frozenset[int]
     users: frozenset[int]
     faces: frozenset[int]
+    links: frozenset[tuple[str, int]]
 
 
 def replace(change: Change, source: Source) -> LeftOut:
@@ -212,7 +218,8 @@ def _find_gone(change: Change, source: Source) -> _Gone:
         ids: dict[str, int] = dict(_pairs(source.connection, select(_SUBJECT.id, _SUBJECT.key)))
         owners = _pairs(source.connection, select(_CONSENT.key, _CONSENT.subject_key))
         users = _pairs(source.connection, select(schema.users.c.key, schema.users.c.subject_key))
-        faces = _pairs(source.connection, select(schema.faces.c.key, schema.faces.c.subject_key))
+        of_faces = select(_FACE.key, _FACE.id, _FACE.subject_key)
+        faces = _pairs(source.connection, of_faces)
     keys = change.keyring.find(ids)
     ended = _ended(change, "subject")
     # An older copy of the keyring may have been put back, and have keys that were destroyed.
@@ -221,9 +228,27 @@ def _find_gone(change: Change, source: Source) -> _Gone:
     times = {each: ended.get(each, change.now) for each in ids if each in ended or each not in keys}
     subjects = frozenset(ids[each] for each in times)
     gone = frozenset(key for key, owner in owners if owner in subjects)
-    gone_users = frozenset(key for key, owner in users if owner in subjects)
-    gone_faces = frozenset(key for key, owner in faces if owner in subjects)
-    return _Gone(times, subjects, gone, gone_users, gone_faces)
+    # One that was made anew before the backup was, stands in it.
+    since = {kind: _since(change, source, kind) for kind in ("user", "link")}
+    user_of = {owner: key for key, owner in users}
+    no_users = {ids[each] for each in since["user"] if each in ids} | subjects
+    no_faces = {each.partition("/")[2] for each in _ended(change, "face")}
+    links = (each.split("/") for each in since["link"])
+    return _Gone(
+        times,
+        subjects,
+        gone,
+        frozenset(key for key, owner in users if owner in no_users),
+        frozenset(key for key, face, owner in faces if owner in subjects or face in no_faces),
+        frozenset(
+            (face, user_of[ids[user]]) for _, face, user in links if ids.get(user) in user_of
+        ),
+    )
+
+
+def _since(change: Change, source: Source, kind: Kind) -> list[str]:
+    """Return what of that kind ended after the backup was made."""
+    return [each for each, at in _ended(change, kind).items() if at >= source.time]
 
 
 def _ended(change: Change, kind: Kind) -> dict[str, int]:
@@ -252,15 +277,14 @@ def _fill(change: Change, source: Source, gone: _Gone) -> None:
     """Copy the backup's rows, but for those who are gone; they are all of this change."""
     for table in _REPLACED:
         names = [column.name for column in table.columns]
-        owner, owners = _owner(table, gone)
-        at = names.index(owner) if owner else None
+        ends = [(names.index(column), among) for column, among in _leaving(table, gone)]
         sequence = names.index("sequence") if "sequence" in names else None
         for rows in _rows(source, table):
-            kept = rows if at is None else [row for row in rows if row[at] not in owners]
+            kept = [row for row in rows if not any(row[at] in among for at, among in ends)]
             if sequence is not None:
                 kept = [(*row[:sequence], change.sequence, *row[sequence + 1 :]) for row in kept]
-            if table is schema.faces and gone.users:
-                kept = [_without_user(names, row, gone.users) for row in kept]
+            if table is schema.faces and (gone.users or gone.links):
+                kept = [_without_user(names, row, gone) for row in kept]
             _insert(change.connection, insert(table), kept)
     for table in (schema.tombstones, schema.pending_endings):
         for rows in _rows(source, table):
@@ -268,25 +292,26 @@ def _fill(change: Change, source: Source, gone: _Gone) -> None:
     _keep_numbering(change.connection, source)
 
 
-def _owner(table: Table, gone: _Gone) -> tuple[str | None, frozenset[int]]:
-    """Return the column by which rows of the gone are known, and what it has for them."""
+def _leaving(table: Table, gone: _Gone) -> list[tuple[str, frozenset[int]]]:
+    """Return the columns by which rows of the gone are known, and what each has for them."""
     if table is schema.subjects:
-        return "key", gone.subjects
+        return [("key", gone.subjects)]
     if table is schema.consent_purposes:
-        return "consent_key", gone.consents
-    if table is schema.face_purposes:
-        return "key", gone.faces
-    if table is schema.user_purposes:
-        return "key", gone.users
-    if table in (schema.consents, schema.users, schema.faces):
-        return "subject_key", gone.subjects
-    return None, frozenset()
+        return [("consent_key", gone.consents)]
+    if table is schema.consents:
+        return [("subject_key", gone.subjects)]
+    if table in (schema.users, schema.user_purposes):
+        return [("key", gone.users)]
+    if table in (schema.faces, schema.face_purposes):
+        return [("key", gone.faces)]
+    return []
 
 
-def _without_user(names: list[str], row: Row, gone: frozenset[int]) -> Row:
-    """Return the row of a face without its user, if that is one of those who are gone."""
+def _without_user(names: list[str], row: Row, gone: _Gone) -> Row:
+    """Return the row of a face without its user, if that one or the link has ended."""
     at = names.index("user_key")
-    return (*row[:at], None, *row[at + 1 :]) if row[at] in gone else row
+    ended = row[at] in gone.users or (row[names.index("id")], row[at]) in gone.links
+    return (*row[:at], None, *row[at + 1 :]) if ended else row
 
 
 def _keep_numbering(connection: Connection, source: Source) -> None:

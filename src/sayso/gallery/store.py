@@ -26,6 +26,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, text, update
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, NoResultFound
 
 from sayso.durable import sync_folder
@@ -41,6 +42,7 @@ FILE = "gallery.sqlite"
 LOCK = "gallery.lock"
 _MAGIC = b"SQLite format 3\x00"
 _OPENING_TIMEOUT = 60.0
+_ENDING = ("kind", "id", "at")
 _FOREIGN = f"{FILE} is a database, but not one of Sayso's"
 _PLAIN_REVISION = "0001"  # the last one that sealed nothing
 
@@ -82,7 +84,10 @@ class Change:
         new = [Ending(kind, each, self.now) for each in ids]
         rows = [{"kind": each.kind, "id": each.id, "at": each.at} for each in new]
         if rows:
-            self.connection.execute(insert(schema.pending_endings), rows)
+            pending = sqlite.insert(schema.pending_endings)
+            # A user or a link may end anew before the keyring knows of the last time.
+            again = pending.on_conflict_do_update(set_={"at": pending.excluded.at})
+            self.connection.execute(again, rows)
         self.endings.extend(new)
 
 
@@ -176,9 +181,14 @@ class Store:
             with self.write() as change:
                 change.connection.execute(
                     delete(schema.pending_endings).where(
-                        pending.kind == bindparam("ended_kind"), pending.id == bindparam("ended_id")
+                        pending.kind == bindparam("ended_kind"),
+                        pending.id == bindparam("ended_id"),
+                        pending.at == bindparam("ended_at"),
                     ),
-                    [{"ended_kind": each.kind, "ended_id": each.id} for each in endings],
+                    [
+                        {f"ended_{name}": getattr(each, name) for name in _ENDING}
+                        for each in endings
+                    ],
                 )
             self.scrub()
 

@@ -95,9 +95,10 @@ def remove(change: Change, user: Linked, purpose: str | None = None) -> bool:
     gone = purpose is None or not serving.unknown(change, user.key, purpose)
     if not gone:
         others = serving.apart_from(change.connection, faces, str(purpose), change.now)
-        faces = [face for face in faces if face not in others]
-    _link(change, faces, None)
-    if gone:
+        unlink(change, user, [face for face in faces if face not in others])
+    else:
+        _link(change, faces, None)
+        change.end("user", [user.subject.id])
         known = schema.user_purposes
         change.connection.execute(delete(known).where(known.c.key == user.key))
         change.connection.execute(delete(schema.users).where(_USER.key == user.key))
@@ -109,8 +110,12 @@ def link(change: Change, user: Linked, faces: Iterable[int]) -> None:
     _link(change, faces, user.key)
 
 
-def unlink(change: Change, faces: Iterable[int]) -> None:
-    """Take faces, by key, from whatever user they have."""
+def unlink(change: Change, user: Linked, faces: Sequence[int]) -> None:
+    """Take faces, by key, from a user; no backup brings that back."""
+    of = select(_SUBJECT.id, _FACE.id).join(schema.subjects, _SUBJECT.key == _FACE.subject_key)
+    for batch in batches(faces, IN_LIST):
+        rows = change.connection.execute(of.where(_FACE.key.in_(batch)))
+        change.end("link", [f"{subject}/{face}/{user.subject.id}" for subject, face in rows])
     _link(change, faces, None)
 
 

@@ -86,6 +86,7 @@ class KeyFile:
     def __init__(self, path: Path, shown: str) -> None:
         self.path = path
         self.shown = shown
+        self._mode = 0  # of the file that was read last
 
     def there(self) -> bool:
         """Tell whether the name is taken, be it by a link that leads nowhere."""
@@ -101,7 +102,8 @@ class KeyFile:
             # A pipe could be read once only, and opening it could wait for ever.
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
             with open(descriptor, "rb") as file:  # noqa: PTH123 - it is open already
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                self._mode = os.fstat(descriptor).st_mode
+                if not stat.S_ISREG(self._mode):
                     raise self._missing("it is not a file")
                 content = file.read(_LARGEST + 1)
         except FileNotFoundError:
@@ -112,11 +114,8 @@ class KeyFile:
         return self._parsed(content)
 
     def warn(self) -> None:
-        """Log a warning when more people than its owner and group can read the file."""
-        try:
-            mode = self.path.stat().st_mode
-        except OSError:
-            return
+        """Log a warning when others than its owner and group can read the file that was read."""
+        mode = self._mode
         if mode & _OTHERS:
             _log.warning(
                 "other users of this computer can read or change the master key %s (mode %o); "

@@ -19,7 +19,18 @@ from typing import Literal, TypeVar
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    String,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.dialects import sqlite
 
 from sayso.errors import KeyringError, KeyringUnavailable, MasterKeyWrong
@@ -33,7 +44,10 @@ _log = logging.getLogger(__name__)
 _KEY_FILE = "master.key"
 _ATTEMPTS = 5
 
-Kind = Literal["subject", "withdrawal", "access-key", "purpose", "rule"]
+Kind = Literal["subject", "withdrawal", "access-key", "purpose", "rule", "face", "user", "link"]
+#: Of a subject, whose id theirs begin with: they are forgotten with it. May end more than once.
+_OF_SUBJECT: tuple[Kind, ...] = ("face", "user", "link")
+_RECURRING: tuple[Kind, ...] = ("user", "link")
 T = TypeVar("T")
 
 
@@ -41,7 +55,9 @@ T = TypeVar("T")
 class Ending:
     """Something that ended for good and must not come back from a backup.
 
-    ``at`` is in microseconds since 1970, UTC. The ``id`` of a subject is its UUID.
+    ``at`` is in microseconds since 1970, UTC. The ``id`` of a subject is its UUID; that of a face
+    is ``SUBJECT/FACE``, of a user ``SUBJECT``, and of a face's link to a user
+    ``SUBJECT/FACE/SUBJECT OF THE USER``: random ids, and nothing of what anybody looks like.
     """
 
     kind: Kind
@@ -90,8 +106,8 @@ class Keyring:
             if not self._database.there():
                 self._prepare(create)
             self._database.check()
-            self._file.warn()
             self._system = self._using_master(self._database.read, wraps.system_keys)
+            self._file.warn()
             self._scrub()  # whoever was here before may have been killed before doing it
             self._tidy()
         except BaseException:
@@ -159,18 +175,24 @@ class Keyring:
     def end(self, endings: Sequence[Ending]) -> bool:
         """Remember endings, and destroy the keys of the subjects among them; all or none of it.
 
-        What ended before keeps its time. Returns True when nothing of a destroyed key is left in
-        the files. False where another process reads at that moment: then it goes with the next
-        change or opening, or when this is asked again.
+        What ended before keeps its time; but a user or a link, which can be made anew, has the
+        last. What is remembered of a subject's faces goes when the subject does.
+
+        Returns True when nothing of a destroyed key is left in the files. False where another
+        process reads at that moment: then it goes with the next change or opening, or when this is
+        asked again.
         """
         rows = [{"kind": e.kind, "id": _canonical(e), "at": e.at} for e in endings]
         gone = [{"gone": wraps.subject_bytes(e.id)} for e in endings if e.kind == "subject"]
         table = schema.data_keys
         with self._database.write() as connection:
             if rows:
-                connection.execute(sqlite.insert(schema.endings).on_conflict_do_nothing(), rows)
+                connection.execute(_remembering(), rows)
             if gone:
                 connection.execute(delete(table).where(table.c.subject == bindparam("gone")), gone)
+                connection.execute(
+                    _forgetting(), [{"of": str(UUID(bytes=e["gone"]))} for e in gone]
+                )
         if gone or self._unscrubbed:
             self._scrub()
         return not self._unscrubbed
@@ -322,11 +344,30 @@ def _canonical(ending: Ending) -> str:
     return str(UUID(bytes=wraps.subject_bytes(ending.id)))
 
 
+def _remembering() -> sqlite.Insert:
+    ending = sqlite.insert(schema.endings)
+    latest = func.max(schema.endings.c.at, ending.excluded.at)
+    return ending.on_conflict_do_update(set_={"at": latest}, where=_is_any(_RECURRING))
+
+
+def _is_any(kinds: Sequence[Kind]) -> ColumnElement[bool]:
+    return or_(*(schema.endings.c.kind == each for each in kinds))  # IN takes no executemany
+
+
+def _forgetting() -> Delete:
+    """Forget what ended of the subject ``of``, who has ended as a whole."""
+    ending, subject = schema.endings.c, bindparam("of", type_=String)
+    # "0" is what comes after "/": a range that the table's own order finds.
+    theirs = and_(ending.id >= subject, ending.id < subject + "0")
+    return delete(schema.endings).where(_is_any(_OF_SUBJECT), theirs)
+
+
 def _key_in(file: KeyFile) -> MasterKey:
     """Return the current key of a file that is there, or of one that is made now."""
     if file.there():
+        key = file.read()[0]
         file.warn()
-        return file.read()[0]
+        return key
     new = MasterKey.generate()
     file.create(new)
     return new
