@@ -22,14 +22,19 @@ WRITING = {"sayso_begin": "BEGIN IMMEDIATE"}
 
 
 def sqlite_engine(path: Path, timeout: float) -> Engine:
-    """Return an engine for a database file; writers wait ``timeout`` seconds for each other.
+    """Return an engine for a database file that is there.
 
-    Connections may move between threads. A transaction begins with ``BEGIN``, or as the execution
-    option ``sayso_begin`` says (see ``WRITING``).
+    Writers wait ``timeout`` seconds for each other. Connections may move between threads. A
+    transaction begins with ``BEGIN``, or as the execution option ``sayso_begin`` says (see
+    ``WRITING``).
     """
+    # Without "rwc": where a database was moved away, none may be made in its place.
+    address = f"{path.absolute().as_uri()}?mode=rw"
     engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": timeout, "check_same_thread": False},
+        URL.create("sqlite", database=str(path)),  # for the pool that files are given
+        creator=lambda: sqlite3.connect(
+            address, uri=True, timeout=timeout, check_same_thread=False
+        ),
         hide_parameters=True,  # a message never shows a template or a key
         max_overflow=-1,
     )
@@ -50,6 +55,18 @@ def sqlite_engine(path: Path, timeout: float) -> Engine:
         connection.exec_driver_sql(statement)
 
     return engine
+
+
+#: What to say of a disk that is full.
+FULL = (
+    "the disk is full; free some room. People can still be erased, and consents withdrawn: room is "
+    "kept for that"
+)
+
+
+def is_full(message: str) -> bool:
+    """Tell whether an error of SQLite's is that there is no room left."""
+    return "is full" in message
 
 
 def raw_connection(connection: Connection) -> sqlite3.Connection:

@@ -35,6 +35,7 @@ from tests.gallery.synthetic import DIMENSION, VERSION
 _CHECKER = "checker"
 #: What a gallery has in its folder; the files that SQLite adds are not always there.
 _FILES = {"gallery.sqlite", "gallery.lock", "keyring.sqlite", "keyring.lock", "master.key"}
+_FILES |= {"in-use.lock", "reserve"}
 _FILES |= {f"{name}.sqlite-{kind}" for name in ("gallery", "keyring") for kind in ("wal", "shm")}
 _UNFINISHED = ".master.key.new-"
 

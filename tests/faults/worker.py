@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import sayso.gallery.migrations  # noqa: F401 - else it is imported while a gallery is made
-from sayso.core import Sayso
+from sayso.core import Sayso, restore
 from sayso.errors import ConsentRequired
 from sayso.results import Consent
 from tests.gallery.synthetic import VERSION, templates
@@ -47,7 +47,7 @@ class Job:
     """What a worker is told: where, as whom, the calls, and the ids of access keys by actor.
 
     It stops by itself once a file ``stop`` is there, and not before: until then it waits to be
-    killed, should the calls not last.
+    killed, should the calls not last. Where it does not open the gallery, it can only restore.
     """
 
     folder: str
@@ -55,6 +55,7 @@ class Job:
     calls: list[Call]
     keys: dict[str, str]
     stop: str
+    opens: bool = True
 
     @classmethod
     def read(cls, path: Path) -> Job:
@@ -71,11 +72,18 @@ class Worker:
     """Makes calls; what they return that can be checked, it returns."""
 
     def __init__(self, job: Job) -> None:
-        self._app = Sayso(Path(job.folder), actor=job.actor)
+        self._folder = Path(job.folder)
+        self._open = Sayso(self._folder, actor=job.actor) if job.opens else None
         self._keys = dict(job.keys)
 
+    @property
+    def _app(self) -> Sayso:
+        assert self._open is not None
+        return self._open
+
     def close(self) -> None:
-        self._app.close()
+        if self._open is not None:
+            self._open.close()
 
     def create(self, collection: str) -> None:
         self._app.create_collection(collection)
@@ -136,6 +144,23 @@ class Worker:
 
     def rotate(self) -> str:
         return self._app.rotate_master_key()
+
+    def delete_faces(self, collection: str, name: str) -> list[str]:
+        there = self._app.enrolled_faces(collection)
+        return list(
+            self._app.delete_faces(
+                collection, [face.id for face in there if face.subject == name]
+            ).deleted
+        )
+
+    def backup(self, target: str, keyring: str) -> int:
+        return self._app.backup(Path(target), keyring=Path(keyring)).subjects
+
+    def restore(self, backup: str) -> int:
+        return restore(self._folder, backup).subjects
+
+    def follow(self, standby: str, backup: str, keyring: str) -> int:
+        return restore(standby, backup, keyring=keyring).subjects
 
     def search(self, collection: str, seeds: list[int], purpose: str) -> list[str | None]:
         found = self._app.recognize_templates(

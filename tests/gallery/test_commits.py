@@ -30,7 +30,9 @@ class Counted(Commits):
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = sqlite_engine(tmp_path / "numbers.sqlite", 5)
+    path = tmp_path / "numbers.sqlite"
+    path.touch()
+    made = sqlite_engine(path, 5)
     with made.connect() as connection:
         connection.execute(text("CREATE TABLE numbers (n INTEGER PRIMARY KEY)"))
         connection.commit()

@@ -430,7 +430,8 @@ def test_what_ended_and_is_not_settled_yet_counts(app: Sayso, data: Path, backup
         access_keys.revoke(change, door.key.id)
     with opened(backup) as held, store.write() as change:
         assert bob.id in change.keyring.find([bob.id])
-        assert replace(change, check(held, backup, key)).subjects == 1
+        source = check(held, backup, key)
+        assert replace(change, source, source.events).subjects == 1
     store.settle()
     assert named(app, templates(3)) == [None, None, "cy"]
     assert named(app, templates(3), purpose="research") == ["ada", None, None]
@@ -593,6 +594,8 @@ def test_a_backup_of_another_course_of_the_log_is_refused(
     app.close()
     _lose(data)
     restore(data, backup)
+    with Sayso(data) as found:
+        enrol(found, ["eve"], seed=6)
     before = _tree(data)
     with pytest.raises(BackupError, match="not in the log of this gallery") as caught:
         restore(data, newer)

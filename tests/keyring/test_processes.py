@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from sayso.keyring.endings import Ending
 from sayso.keyring.master import KeyFile
-from sayso.keyring.store import Ending, Keyring
+from sayso.keyring.store import Keyring
 from tests.keyring.test_store import content, ids, raws, wraps
 
 # A server that has imported everything forks each process: they start in milliseconds, and their

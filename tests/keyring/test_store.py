@@ -18,8 +18,9 @@ from sayso.errors import (
     MasterKeyWrong,
     SealBroken,
 )
+from sayso.keyring.endings import Ending
 from sayso.keyring.master import KeyFile, MasterKey
-from sayso.keyring.store import Ending, Keyring
+from sayso.keyring.store import Keyring
 
 Opening = Callable[..., Keyring]
 

@@ -61,7 +61,7 @@ def test_it_is_ready_once_everything_is_loaded(app: Sayso) -> None:
 def test_a_store_that_is_damaged_is_told(app: Sayso, data_dir: Path) -> None:
     async def scenario() -> None:
         engine = Engine(1, 0)
-        health = Health(app, engine)
+        health = Health(app, engine, fresh=0)
         health.start()
 
         async def ready() -> bool:
@@ -70,7 +70,45 @@ def test_a_store_that_is_damaged_is_told(app: Sayso, data_dir: Path) -> None:
         await until(ready)
         for file in data_dir.glob("gallery.sqlite*"):
             file.write_bytes(b"\xff" * file.stat().st_size)
-        assert await health.problem() == "the store cannot be read"
+        assert await health.problem() == "the store cannot be used"
+        await engine.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_service_whose_files_were_pulled_from_under_it_is_not_ready(
+    app: Sayso, data_dir: Path
+) -> None:
+    async def scenario() -> None:
+        engine = Engine(1, 0)
+        health = Health(app, engine, fresh=0)
+        health.start()
+
+        async def ready() -> bool:
+            return await health.problem() is None
+
+        await until(ready)
+        (data_dir / "gallery.sqlite").rename(data_dir / "elsewhere")
+        assert await health.problem() == "the store cannot be used"
+        (data_dir / "elsewhere").rename(data_dir / "gallery.sqlite")
+        assert await health.problem() is None
+        await engine.close()
+
+    asyncio.run(scenario())
+
+
+def test_whoever_asks_often_is_given_the_answer_of_a_moment_ago(app: Sayso) -> None:
+    async def scenario() -> None:
+        engine = Engine(1, 0)
+        health = Health(app, engine, fresh=60)
+        health.start()
+
+        async def ready() -> bool:
+            return await health.problem() is None
+
+        await until(ready)
+        app.close()
+        assert [await health.problem() for _ in range(3)] == [None] * 3
         await engine.close()
 
     asyncio.run(scenario())
@@ -79,7 +117,7 @@ def test_a_store_that_is_damaged_is_told(app: Sayso, data_dir: Path) -> None:
 def test_a_service_that_cannot_even_look_is_not_ready(app: Sayso) -> None:
     async def scenario() -> None:
         engine, gate = Engine(1, 0), threading.Event()
-        health = Health(app, engine)
+        health = Health(app, engine, fresh=0)
         health.start()
 
         async def ready() -> bool:

@@ -66,15 +66,24 @@ def backup(file: Path, keyring: Path | None, as_json: bool) -> None:
 
 @click.command(short_help="Put the gallery back as it was in a backup.")
 @file_argument
+@click.option(
+    "--keyring",
+    metavar="COPY",
+    type=click.Path(path_type=Path),
+    help="Put this copy of the keyring in place first: for a standby that follows a primary.",
+)
 @yes_option
 @json_option
-def restore(file: Path, yes: bool, as_json: bool) -> None:
+def restore(file: Path, keyring: Path | None, yes: bool, as_json: bool) -> None:
     """Put the gallery back as it was when FILE was made, with the keyring of today.
 
     Everybody enrolled since the backup goes away, and so do the purposes and access keys made
     since. What ended since stays ended: whoever was erased is not brought back, what was withdrawn
     stays withdrawn, and access keys that were revoked stay so. The audit log goes on. On a
     terminal you are asked before.
+
+    A data folder in which nothing was changed but by restoring follows another one: give it each
+    backup of that one, with the copy of its keyring that was made with the backup.
     """
     question = (
         f"Put the gallery back as it was in {shown(file)}? Everybody enrolled since that backup "
@@ -83,7 +92,7 @@ def restore(file: Path, yes: bool, as_json: bool) -> None:
     ask(question, yes, "nothing was restored")
     from sayso.core.restoring import restore as put_back
 
-    done = put_back(None, file)
+    done = put_back(None, file, keyring=keyring)
     if as_json:
         print_json(
             {

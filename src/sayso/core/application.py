@@ -21,8 +21,9 @@ from sayso.core.searching import Searching
 from sayso.core.tokens import Tokens
 from sayso.errors import StoreUnavailable
 from sayso.gallery.opening import is_there, open_gallery
-from sayso.gallery.store import Clock, current_sequence, utc_now
+from sayso.gallery.store import Clock, utc_now
 from sayso.settings import Settings, load_settings
+from sayso.sqlite import FULL
 
 if TYPE_CHECKING:
     from sayso.analyzer import Analyzer
@@ -87,10 +88,17 @@ class Sayso(
         self._resources.apart = True
 
     def ready(self) -> None:
-        """Load what is needed to answer; raises the error of whatever is not there."""
-        with self._resources.store.read() as connection:
-            current_sequence(connection)
-        self._resources.analyzer().load()
+        """Load what is needed to answer, and see that a change would be committed.
+
+        Raises the error of whatever is not there.
+        """
+        resources = self._resources
+        resources.store.probe()
+        resources.keyring.probe()
+        if not resources.store.reserves.room():
+            raise StoreUnavailable(f"the gallery cannot be used: {FULL}")
+        resources.analyzer().load()
+        resources.index.load()
 
     def index_size(self) -> int:
         """Return how many templates this process has in memory."""

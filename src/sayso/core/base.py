@@ -218,13 +218,14 @@ class Base:
         return call
 
     @contextlib.contextmanager
-    def _act(self, call: Call) -> Iterator[Act]:
+    def _act(self, call: Call, *, ends: bool = False) -> Iterator[Act]:
         """Run an act: durable, and on record, when the block is left, or it did not happen.
 
+        ``ends`` says that it ends something, for which there is room also on a full disk.
         What was refused for want of a right or of a consent is on record, too.
         """
         try:
-            with self._resources.change() as change:
+            with self._resources.change(ends=ends) as change:
                 if call.caller.key is not None:
                     access_keys.require_live(change.connection, call.caller.key, change.now)
                 # Before anything is done that no transaction takes back.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sayso.enrolment import MIN_HEIGHT
 from sayso.errors import GalleryError
-from sayso.gallery.index import Hit
+from sayso.gallery.matches import Hit
 from sayso.redacted import Reason
 from sayso.redaction.types import Cover
 from sayso.vision.detections import Detections

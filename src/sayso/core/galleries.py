@@ -125,7 +125,7 @@ class Galleries(Base):
         pen, or a path that was shortened on the way, must not. Raises CollectionNotFound or
         CollectionNotEmpty.
         """
-        with self._act(self._admit("admin", collection=name)) as act:
+        with self._act(self._admit("admin", collection=name), ends=True) as act:
             pinned = collections.find(act.connection, name)
             there = collections.describe(act.connection, name).subjects
             if there and not erase_subjects:
@@ -182,7 +182,7 @@ class Galleries(Base):
         Whoever agreed to nothing else is erased; their tombstones are returned. Raises
         CollectionNotFound, InvalidName or PurposeNotDeclared.
         """
-        with self._act(self._admit("admin", collection=collection)) as act:
+        with self._act(self._admit("admin", collection=collection), ends=True) as act:
             pinned = collections.find(act.connection, collection)
             purposes.met(act.change, pinned, purpose)
             act.record(PurposeMet(collection=collection, purpose_met=purpose))

@@ -80,7 +80,7 @@ class Keys(Base):
 
     def revoke_key(self, key: str) -> AccessKey:
         """Revoke an access key at once and for good; raises KeyNotFound."""
-        with self._act(self._admit("admin", everywhere=True)) as act:
+        with self._act(self._admit("admin", everywhere=True), ends=True) as act:
             revoked = access_keys.revoke(act.change, key)
             act.record(KeyRevoked(key_revoked=key))
         return revoked

@@ -96,7 +96,7 @@ class Linking(Enrolling):
         and the answer says so, as it does of those that are not there. Raises CollectionNotFound.
         """
         call = self._admit("enrol", "erase", collection=collection)
-        with self._act(call) as act:
+        with self._act(call, ends=True) as act:
             pinned = collections.find(act.connection, collection)
             found = act.faces(pinned, faces)
             failed: dict[str, DeletionFailure] = {}
@@ -166,7 +166,7 @@ class Linking(Enrolling):
         A caller who knows of one purpose alone deletes them for that one. Raises
         CollectionNotFound or UserNotFound.
         """
-        with self._act(self._admit("enrol", "erase", collection=collection)) as act:
+        with self._act(self._admit("enrol", "erase", collection=collection), ends=True) as act:
             pinned = collections.find(act.connection, collection)
             found = act.user(pinned, user)
             users.remove(act.change, found, act.call.known_purpose)
@@ -274,7 +274,7 @@ class Linking(Enrolling):
 
     def disassociate_faces(self, collection: str, user: str, faces: Sequence[str]) -> FaceLinking:
         """Take faces from a user; they stay enrolled. Raises CollectionNotFound, UserNotFound."""
-        with self._act(self._admit("enrol", "erase", collection=collection)) as act:
+        with self._act(self._admit("enrol", "erase", collection=collection), ends=True) as act:
             pinned = collections.find(act.connection, collection)
             found = act.user(pinned, user)
             rows = act.faces(pinned, faces)

@@ -96,7 +96,7 @@ class People(Base):
         Raises CollectionNotFound or SubjectNotFound.
         """
         call = self._admit("erase", collection=collection)
-        with self._act(call) as act:
+        with self._act(call, ends=True) as act:
             pinned = collections.find(act.connection, collection)
             known = act.subject(pinned, name)
             if call.known_purpose is None:
@@ -130,11 +130,12 @@ class People(Base):
         """
         call = self._admit("admin", everywhere=True)
         resources = self._resources
-        with resources.store.write() as change:
-            erased = resources.sweep(change, since=-1)
-        if change.endings or change.stripped:
-            resources.settle()
-        with self._act(call) as act:
+        with resources.store.reserves.lent():
+            with resources.store.write() as change:
+                erased = resources.sweep(change, since=-1)
+            if change.endings or change.stripped:
+                resources.settle()
+        with self._act(call, ends=True) as act:
             act.record(RetentionSwept(erased=len(erased)))
         return erased
 
@@ -187,7 +188,7 @@ class People(Base):
         caller = call.caller
         if not caller.sees_everybody:
             purpose = caller.purpose if purpose is None else purpose
-        with self._act(call) as act:
+        with self._act(call, ends=True) as act:
             caller.require_purposes([] if purpose is None else [purpose])
             pinned = collections.find(act.connection, collection)
             known = act.subject(pinned, subject, begun=False)

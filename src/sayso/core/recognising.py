@@ -25,7 +25,7 @@ from sayso.errors import GalleryError
 from sayso.evidence.calibration import Calibration
 from sayso.evidence.decision import Decision
 from sayso.gallery import collections, faces, serving
-from sayso.gallery.index import Matches
+from sayso.gallery.matches import Matches
 from sayso.results import (
     Candidate,
     Recognition,

@@ -20,7 +20,7 @@ from sayso.core.covering import (
 from sayso.core.looking import PictureSource, shown
 from sayso.core.recognising import Recognising
 from sayso.errors import GalleryError, UnsupportedPicture
-from sayso.gallery.index import Matches
+from sayso.gallery.matches import Matches
 from sayso.gallery.times import moment
 from sayso.redacted import MEDIA_TYPES, Redacted, RedactedFace
 from sayso.redaction.detecting import REDACTION_MIN_SCORE, REDACTION_PLAN

@@ -98,14 +98,18 @@ class Resources:
         return COSINES if found is None else found.scoring
 
     @contextlib.contextmanager
-    def change(self) -> Iterator[Change]:
-        """Run a change, after erasing whoever's last consent has ended by then."""
-        with self.store.write() as change:
-            self.sweep(change)
-            yield change
-        self._swept = change.now
-        if change.endings or change.stripped:
-            self.settle()
+    def change(self, *, ends: bool = False) -> Iterator[Change]:
+        """Run a change, after erasing whoever's last consent has ended by then.
+
+        ``ends`` is for what ends something: it has the room that is kept for that.
+        """
+        with self.store.reserves.lent() if ends else contextlib.nullcontext():
+            with self.store.write() as change:
+                self.sweep(change)
+                yield change
+            self._swept = change.now
+            if change.endings or change.stripped:
+                self.settle()
 
     def sweep(self, change: Change, since: int | None = None) -> tuple[Tombstone, ...]:
         """Erase everybody whose consents have all ended; return what is left of them.
@@ -145,6 +149,7 @@ class Resources:
         """Do once what the watch does all the time."""
         self.sweep_due()
         self.store.settle_pending()
+        self.store.reserves.tend()
         self.index.refresh_if_changed()
         self._drop_answers()
         self._drop_idle()
@@ -156,7 +161,7 @@ class Resources:
             due = bool(coverage.lapsed(connection, self._swept, now))
             due = due or erasure.faces_ended(connection, self._swept, now)
         if due:
-            with self.change():
+            with self.change(ends=True):
                 pass
         else:  # also back, when the clock was set back
             self._swept = now

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from filelock import FileLock, Timeout
 from sqlalchemy import select
 
@@ -17,16 +19,20 @@ from sayso.callers import Caller
 from sayso.core.application import place_of
 from sayso.core.base import Base
 from sayso.core.erased import faces_erased
+from sayso.core.following import adopt, follow, opened_copy, own_entries, record_again
 from sayso.core.resources import Resources, erasures
 from sayso.durable import sync_folder
 from sayso.errors import AuditError, BackupError, StoreUnavailable
 from sayso.gallery import restorable, schema
+from sayso.gallery.course import MOVE_AWAY, last_common
 from sayso.gallery.erasure import erase_faces
 from sayso.gallery.opening import open_gallery
-from sayso.gallery.restorable import Opened
-from sayso.gallery.restore import MOVE_AWAY, Source, counts, erase_withdrawn, replace
+from sayso.gallery.restorable import Opened, Source
+from sayso.gallery.restore import counts, erase_withdrawn, replace
 from sayso.gallery.store import FILE, LOCK, Store
-from sayso.keyring.store import Keyring
+from sayso.inuse import InUse, alone
+from sayso.keyring.database import FILE as KEYRING_FILE
+from sayso.keyring.store import KEY_FILE, Keyring
 from sayso.results import Restoration
 from sayso.settings import Settings, load_settings
 
@@ -34,8 +40,41 @@ _LOCK_TIMEOUT = 60.0
 _NEW = ".restoring-"
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A data folder, what the user called it, and the settings that tell where its keys are."""
+
+    folder: Path
+    given: str | None
+    settings: Settings
+
+    @property
+    def shown(self) -> str:
+        """What messages call it."""
+        return self.given or repr(str(self.folder))
+
+    @property
+    def keys(self) -> Path:
+        """The folder of the keyring."""
+        return self.settings.keyring_dir or self.folder
+
+    @property
+    def key_file(self) -> Path:
+        """The file of the master key."""
+        return self.settings.key_file or self.keys / KEY_FILE
+
+    def keyring(self) -> Keyring:
+        """Open the keyring, which must be there; raises KeyringError."""
+        shown = None if self.settings.keyring_dir else self.given
+        return Keyring(self.keys, key_file=self.settings.key_file, create=False, shown=shown)
+
+
 def restore(
-    location: str | Path | None, backup: str | Path, *, actor: str | None = None
+    location: str | Path | None,
+    backup: str | Path,
+    *,
+    keyring: str | Path | None = None,
+    actor: str | None = None,
 ) -> Restoration:
     """Put the contents of a backup into a data folder, in the place of all that is there.
 
@@ -57,33 +96,45 @@ def restore(
     that was deleted comes back, empty. The audit log goes on: that of the gallery if it has one,
     else that of the backup.
 
+    A gallery that never changed but by restorations follows the one that its backups are of: each
+    later backup takes the place of its audit log, too. ``keyring`` is a copy of that one's keyring
+    (``copy_keyring``), which is put in place first; where the gallery has changes of its own, it
+    is refused.
+
     Raises BackupError for a file that is no whole backup of this gallery, and then nothing has
     changed; KeyringError without the keyring; StoreUnavailable.
     """
     settings, path = load_settings(), Path(backup)
     folder, shown = place_of(location, settings)
+    place = _Place(folder, shown, settings)
     caller = Caller.local(actor)
-    with restorable.opened(path, folder if folder.is_dir() else None) as held:
+    with contextlib.ExitStack() as stack:
+        held = stack.enter_context(restorable.opened(path, folder if folder.is_dir() else None))
+        copy = None
+        if keyring is not None:
+            copy = stack.enter_context(opened_copy(Path(keyring), place.keys, place.key_file))
         # Before a gallery is made or opened: what is refused leaves nothing behind.
-        keyring = Keyring(
-            settings.keyring_dir or folder,
-            key_file=settings.key_file,
-            create=False,
-            shown=None if settings.keyring_dir else shown,
-        )
-        try:
-            source = check(held, path, Log(keyring.signing_key()).public_key)
-            if not (folder / FILE).exists():
-                place = _Place(folder, shown or repr(str(folder)))
-                return _restore_lost(place, keyring, settings, caller, source)
-        finally:
-            keyring.close()
+        source = check(held, path, Log(_signing_key(place, copy)).public_key)
+        if copy is not None and not (place.keys / KEYRING_FILE).exists():
+            copy.install(place.keys)
+        if not (folder / FILE).exists():
+            with contextlib.closing(place.keyring()) as own:
+                if copy is not None:
+                    adopt(own, copy, standby=not own.knows_more_than(copy))
+                return _restore_lost(place, own, caller, source)
         _sweep(folder)
         try:
-            store, keyring = open_gallery(folder, settings, shown=shown)
+            opened = open_gallery(folder, settings, shown=shown, to_replace=True)
         except StoreUnavailable as error:
             raise BackupError(f"{error}; {MOVE_AWAY}") from error
-        return _fill(Resources(store, keyring, settings, None), caller, source)
+        return _fill(Resources(*opened, settings, None), caller, source, copy)
+
+
+def _signing_key(place: _Place, copy: Keyring | None) -> Ed25519PrivateKey:
+    if copy is not None:
+        return copy.signing_key()
+    with contextlib.closing(place.keyring()) as own:
+        return own.signing_key()
 
 
 def check(backup: Opened, path: Path, public_key: bytes) -> Source:
@@ -114,21 +165,16 @@ def check(backup: Opened, path: Path, public_key: bytes) -> Source:
     return Source(connection, path, int(events), head, int(time))
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A data folder, and what messages call it."""
-
-    folder: Path
-    shown: str
-
-
 class _Restoring(Base):
     """Restores for a caller; the resources are its own."""
 
     def restore(self, source: Source) -> Restoration:
         try:
             with self._act(self._admit("admin")) as act:
-                left_out = replace(act.change, source)
+                parted = last_common(act.connection, source)
+                own = follow(act.connection, source, parted)
+                left_out = replace(act.change, source, parted)
+                record_again(self._resources.log, act.connection, own)
                 expired = self._resources.sweep(act.change, since=-1)
                 withdrawn = erase_withdrawn(act.change)
                 unfounded = erase_faces(act.change)
@@ -147,20 +193,25 @@ class _Restoring(Base):
         return Restoration(subjects, faces, erased)
 
 
-def _fill(resources: Resources, caller: Caller, source: Source) -> Restoration:
+def _fill(
+    resources: Resources, caller: Caller, source: Source, copy: Keyring | None = None
+) -> Restoration:
     try:
+        if copy is not None:
+            with resources.store.read() as connection:
+                parted = last_common(connection, source)
+                standby = own_entries(connection, parted) is not None
+            adopt(resources.keyring, copy, standby=standby)
         return _Restoring(resources, caller).restore(source)
     finally:
         resources.close()
 
 
-def _restore_lost(
-    place: _Place, keyring: Keyring, settings: Settings, caller: Caller, source: Source
-) -> Restoration:
+def _restore_lost(place: _Place, keyring: Keyring, caller: Caller, source: Source) -> Restoration:
     """Make the gallery in a folder of its own; it takes its place only when it is whole."""
     try:
         place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(place.folder / LOCK, timeout=_LOCK_TIMEOUT, mode=0o600):
+        with alone(place.folder), FileLock(place.folder / LOCK, timeout=_LOCK_TIMEOUT, mode=0o600):
             if (place.folder / FILE).exists():
                 raise BackupError(
                     f"a gallery was made in {place.shown} at this moment: look at it, and restore "
@@ -170,10 +221,16 @@ def _restore_lost(
             new = Path(tempfile.mkdtemp(prefix=_NEW, dir=place.folder))
             try:
                 store = Store(new, keyring, shown=place.shown)
-                restored = _fill(Resources(store, keyring, settings, None), caller, source)
+                restored = _fill(Resources(store, keyring, place.settings, None), caller, source)
                 _install(new / FILE, place.folder / FILE)
             finally:
                 shutil.rmtree(new, ignore_errors=True)
+    except InUse:
+        raise BackupError(
+            f"the gallery in {place.shown} was lost, but a process that had it open still runs and "
+            "would not see what is restored: stop every process that uses it (sayso serve), and "
+            "restore again"
+        ) from None
     except Timeout:
         raise StoreUnavailable(
             f"another process has been preparing the gallery in {place.shown} for "

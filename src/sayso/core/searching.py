@@ -23,9 +23,9 @@ from sayso.errors import FaceNotFound, GalleryError, NoFaceFound
 from sayso.evidence.calibration import Calibration
 from sayso.evidence.decision import Decision
 from sayso.gallery import collections, enrolled, subjects, users
-from sayso.gallery import index as index_of
+from sayso.gallery import matches as unnamed
 from sayso.gallery.collections import Pinned
-from sayso.gallery.index import Matches
+from sayso.gallery.matches import Matches
 from sayso.results import (
     FaceCandidate,
     FaceMatches,
@@ -269,7 +269,7 @@ class Searching(Recognising):
         ``fused`` says that the template is made of several faces.
         """
         index, purpose = self._resources.index, call.caller.purpose or ""
-        matches = index_of.UserMatches((), 0)
+        matches = unnamed.UserMatches((), 0)
         if template is not None:
             matches = index.match_users(
                 call.collection or "",
@@ -346,7 +346,7 @@ def _told(matches: Matches, candidates: tuple[FaceCandidate, ...]) -> list[tuple
 
 
 def _user_candidates(
-    matches: index_of.UserMatches, told: Sequence[User], measured: Calibration
+    matches: unnamed.UserMatches, told: Sequence[User], measured: Calibration
 ) -> tuple[UserCandidate, ...]:
     found = ([hit.score for hit in matches.hits], [hit.cosine for hit in matches.hits])
     scores = worth(*found, measured, matches.population)

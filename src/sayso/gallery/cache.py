@@ -89,6 +89,11 @@ class CollectionCache:
     def __len__(self) -> int:
         return len(self._faces)
 
+    @property
+    def loaded(self) -> bool:
+        """Whether it holds what the store had at some time since it was made or wiped."""
+        return bool(self._sequence)
+
     def refresh(self, connection: Connection, purpose: str | None = None) -> None:
         """Apply what was committed since the last time; load that purpose if it is a new one."""
         epoch, sequence = current_state(connection)

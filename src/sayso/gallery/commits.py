@@ -39,10 +39,19 @@ class Commits:
     """The one writer of a database, for the threads of this process.
 
     ``timeout`` is how many seconds a thread waits for its turn; then ``busy`` gives the error.
+    ``check`` is called after each commit, and raises where it went into files that are lost: then
+    nobody is told that theirs is done.
     """
 
-    def __init__(self, engine: Engine, timeout: float, busy: Callable[[], Exception]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        timeout: float,
+        busy: Callable[[], Exception],
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self._engine = engine
+        self._check = check
         self._timeout = timeout
         self._busy = busy
         self._turn = threading.Lock()
@@ -129,6 +138,7 @@ class Commits:
         try:
             if group.error is None and group.changes:
                 group.connection.commit()
+                self._check()
         except Exception as error:  # noqa: BLE001 - told to everybody whose change it takes
             group.error = error
         finally:

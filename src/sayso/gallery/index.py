@@ -14,78 +14,21 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
-from sayso.errors import ModelConflict
+from sayso.errors import CollectionNotFound, ModelConflict
 from sayso.evidence.calibration import COSINES, Scoring
 from sayso.gallery import collections, faces, schema, serving, subjects, users
 from sayso.gallery.cache import CollectionCache, Eligible, Found, Least
 from sayso.gallery.collections import Pinned
+from sayso.gallery.matches import Hit, Matches, UserHit, UserMatches
 from sayso.gallery.store import Change, Store, current_state
-from sayso.gallery.users import Linked
 
 #: How often an answer is put together anew because consents changed under way.
 _ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A subject that a probe resembles, with the id and scores of their most similar face.
-
-    ``subject_id`` is by what the audit log knows them; the keys are the store's.
-    """
-
-    subject: str
-    subject_id: str
-    face_id: str
-    score: float
-    cosine: float
-    subject_key: int
-    face_key: int
-
-
-@dataclass(frozen=True, slots=True)
-class UserHit:
-    """A user that a probe resembles, with the scores of their fused template.
-
-    ``faces`` and ``people`` are the store's keys of the faces that it is made of, and of whose
-    these are.
-    """
-
-    user: Linked
-    score: float
-    cosine: float
-    faces: tuple[int, ...]
-    people: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class UserMatches:
-    """The users that a probe resembles, best first; ``population`` counts who could have been."""
-
-    hits: tuple[UserHit, ...]
-    population: int
-
-    def reaching(self, least: float) -> UserMatches:
-        """Return the same without those whose score is lower."""
-        return replace(self, hits=tuple(hit for hit in self.hits if hit.score >= least))
-
-
-@dataclass(frozen=True, slots=True)
-class Matches:
-    """For each probe the hits, best first; ``templates`` counts those that could have been one."""
-
-    hits: tuple[tuple[Hit, ...], ...]
-    templates: int
-
-    def reaching(self, least: float) -> Matches:
-        """Return the same without those whose score is lower."""
-        hits = tuple(tuple(hit for hit in each if hit.score >= least) for each in self.hits)
-        return replace(self, hits=hits)
 
 
 class Index:
@@ -235,6 +178,26 @@ class Index:
         """
         with self._ready(collection, None, None) as ready:
             return None if ready is None else ready[0].templates_of(wanted)
+
+    def load(self) -> None:
+        """Load the templates of every collection, as far as that was not done.
+
+        Where only the one collection cannot be searched, that is for a search in it to say.
+        """
+        self._wipe_deleted()
+        collection = schema.collections.c
+        enrolled = select(collection.key, collection.name).where(collection.dimension.is_not(None))
+        with self._store.read() as connection:
+            there = [(int(key), str(name)) for key, name in connection.execute(enrolled)]
+        with self._lock:
+            caches = dict(self._caches)
+        for key, name in there:
+            if key not in caches or not caches[key].loaded:
+                with (
+                    contextlib.suppress(CollectionNotFound, ModelConflict),
+                    self._ready(name, None, None),
+                ):
+                    pass
 
     def size(self) -> int:
         """Return how many templates this process has in memory."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,11 +15,14 @@ from sayso.errors import StoreUnavailable
 from sayso.gallery import schema
 from sayso.gallery.batches import ROWS, batches
 from sayso.gallery.faces import check_erased
-from sayso.gallery.store import FILE, Clock, Store, needs_keyring, utc_now
+from sayso.gallery.store import FILE, FOREIGN, Clock, Store, called, find_database, utc_now
 from sayso.keyring.database import FILE as KEYRING_FILE
 from sayso.keyring.store import Keyring
+from sayso.reserve import Reserves
 from sayso.settings import Settings
 from sayso.sqlite import raw_connection
+
+_PLAIN_REVISION = "0001"  # the last one that sealed nothing
 
 
 def open_gallery(
@@ -26,17 +31,29 @@ def open_gallery(
     *,
     shown: str | None = None,
     clock: Clock = utc_now,
+    to_replace: bool = False,
 ) -> tuple[Store, Keyring]:
     """Open a gallery, or make an empty one with a keyring where there is neither.
 
     Raises StoreUnavailable, also for a gallery without its keyring, a keyring without its gallery,
     and a gallery in which something stands that the keyring knows to have ended; and KeyringError.
+    That the two agree is not asked ``to_replace`` what is in the gallery by a backup.
     """
+    # On a full disk SQLite could not even lay its files beside a database.
+    with Reserves(folder, settings.keyring_dir or folder).lent():
+        store, keyring = _opened(folder, settings, shown, clock, to_replace)
+    store.reserves.tend()
+    return store, keyring
+
+
+def _opened(
+    folder: Path, settings: Settings, shown: str | None, clock: Clock, to_replace: bool
+) -> tuple[Store, Keyring]:
     keyring = Keyring(
         settings.keyring_dir or folder,
         key_file=settings.key_file,
         # A gallery without a keyring has lost it; only the oldest ones never had one.
-        create=not needs_keyring(folder, shown=shown),
+        create=not _needs_keyring(folder, shown=shown),
         shown=None if settings.keyring_dir else shown,
     )
     try:
@@ -50,8 +67,9 @@ def open_gallery(
         keyring.close()
         raise
     try:
-        _check_keys(store, keyring)
-        _check_endings(store, keyring)
+        if not to_replace:
+            _check_keys(store, keyring)
+            _check_endings(store, keyring)
         store.settle_pending()
     except BaseException:
         store.close()
@@ -76,6 +94,24 @@ def _in_the_way(folder: Path) -> bool:
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     return not os.path.isdir(folder)  # noqa: PTH112
+
+
+def _needs_keyring(folder: Path, *, shown: str | None = None) -> bool:
+    """Tell whether the database of a folder, if it has one, is sealed by a keyring.
+
+    Only the oldest revision is not. Raises StoreUnavailable for a database that is none of ours.
+    """
+    if not find_database(folder, shown=shown):
+        return False
+    address = f"{(folder / FILE).absolute().as_uri()}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as raw:
+            found = raw.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error as error:
+        if "no such table" in str(error):
+            raise StoreUnavailable(f"{called(folder, shown)} cannot be used: {FOREIGN}") from None
+        return True  # whatever it is, opening it will tell
+    return bool(found != (_PLAIN_REVISION,))
 
 
 def _check_keys(store: Store, keyring: Keyring) -> None:
@@ -125,8 +161,9 @@ def _check_endings(store: Store, keyring: Keyring) -> None:
         else:
             return
     raise StoreUnavailable(
-        f"{FILE} is older than its keyring, or was edited: {what}; move it away, and whatever lies "
-        "beside it under that name, and restore a backup (sayso restore)"
+        f"{FILE} is older than its keyring, or was edited: {what}; stop every process that "
+        "uses the gallery, move it away, and whatever lies beside it under that name, and restore "
+        "a backup (sayso restore)"
     )
 
 

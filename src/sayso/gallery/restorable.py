@@ -16,16 +16,19 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, select
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from sayso.errors import BackupError
 from sayso.gallery import schema
+from sayso.gallery.batches import ROWS
+from sayso.sqlite import raw_connection
 
 #: What comes after a backup's last page; an Ed25519 signature follows.
 SEAL = b"sayso backup 1\n"
@@ -34,6 +37,10 @@ _MAGIC = b"SQLite format 3\x00"
 _CHUNK = 1 << 20
 #: How the names begin of copies that are made of a backup while it is restored.
 COPYING = ".restoring-copy-"
+
+
+#: A row as SQLite has it.
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,21 @@ class Opened:
     connection: Connection
     digest: bytes
     signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A backup that was opened and found to be whole, and the end of its audit log.
+
+    ``time`` is when that entry was written, in microseconds since 1970; ``path`` is as the user
+    gave it.
+    """
+
+    connection: Connection
+    path: Path
+    events: int
+    head: bytes
+    time: int
 
 
 @contextlib.contextmanager
@@ -209,3 +231,23 @@ def _check_database(connection: Connection, shown: str) -> None:
             f"{schema.REVISION}: restore it with the version that made it, and open the gallery "
             "with this one then"
         )
+
+
+def rows_of(source: Source, table: Table) -> Iterator[list[Row]]:
+    """Yield the rows of a table of the backup as SQLite has them, in lists."""
+    with reading(source.path):
+        cursor = raw_connection(source.connection).execute(str(select(table)))
+    with contextlib.closing(cursor):
+        while True:
+            with reading(source.path):
+                rows = cursor.fetchmany(ROWS)
+            if not rows:
+                return
+            yield rows
+
+
+def insert_rows(connection: Connection, statement: Insert, rows: list[Row]) -> None:
+    """Insert rows as SQLite has them."""
+    # SQLAlchemy's own way takes longer to convert the values than SQLite to write them.
+    if rows:
+        connection.exec_driver_sql(str(statement.compile(dialect=sqlite.dialect())), rows)

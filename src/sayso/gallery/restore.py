@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Insert,
     Select,
     Table,
     and_,
@@ -30,17 +27,16 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 
-from sayso.errors import BackupError
 from sayso.gallery import erasure, purposes, restorable, schema
-from sayso.gallery.batches import IN_LIST, ROWS, batches
+from sayso.gallery.batches import IN_LIST, batches
 from sayso.gallery.collections import by_key
+from sayso.gallery.course import take_over_log
+from sayso.gallery.restorable import Row, Source, insert_rows, rows_of
 from sayso.gallery.store import Change
 from sayso.gallery.times import moment
 from sayso.gallery.types import Tombstone
-from sayso.keyring.store import Kind
+from sayso.keyring.endings import Kind
 from sayso.sqlite import raw_connection
-
-Row = tuple[Any, ...]
 
 _COLLECTION = schema.collections.c
 _SUBJECT = schema.subjects.c
@@ -66,26 +62,6 @@ _REPLACED = (
     schema.tags,
     schema.access_keys,
 )
-#: What to do where a gallery that is there is in the way.
-MOVE_AWAY = (
-    "to restore it all the same, with the audit log that it has, move gallery.sqlite away, and "
-    "whatever lies beside it under that name, and restore again"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A backup that was opened and found to be whole, and the end of its audit log.
-
-    ``time`` is when that entry was written, in microseconds since 1970; ``path`` is as the user
-    gave it.
-    """
-
-    connection: Connection
-    path: Path
-    events: int
-    head: bytes
-    time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +88,19 @@ class _Gone:
     links: frozenset[tuple[str, int]]
 
 
-def replace(change: Change, source: Source) -> LeftOut:
+def replace(change: Change, source: Source, parted: int) -> LeftOut:
     """Put what a backup holds in the place of all that the gallery holds.
 
+    ``parted`` is the number of the last entry that the logs of both have. Where the backup's goes
+    on from there, it is taken over, and what the gallery alone has of entries and tombstones is
+    dropped: that is for a standby, which never had a course of its own.
+
     Whoever was erased since is left out. What was withdrawn, revoked, met or bound by a stricter
-    rule since is so again; ``erase_withdrawn`` is to follow. Raises BackupError when the backup's
-    log is not the beginning of the gallery's.
+    rule since is so again; ``erase_withdrawn`` is to follow. Raises BackupError.
     """
     try:
-        _settle_log(change, source)
+        if parted < source.events:
+            take_over_log(change.connection, source, parted)
         gone = _find_gone(change, source)
         for table in (schema.removals, schema.answers, *reversed(_REPLACED)):
             change.connection.execute(delete(table))
@@ -164,52 +144,8 @@ def counts(connection: Connection) -> tuple[int, int]:
     return int(subjects), int(faces)
 
 
-def _rows(source: Source, table: Table) -> Iterator[list[Row]]:
-    """Yield the rows of a table of the backup as SQLite has them, in lists."""
-    with restorable.reading(source.path):
-        cursor = raw_connection(source.connection).execute(str(select(table)))
-    with closing(cursor):
-        while True:
-            with restorable.reading(source.path):
-                rows = cursor.fetchmany(ROWS)
-            if not rows:
-                return
-            yield rows
-
-
 def _pairs(connection: Connection, query: Select[Any]) -> list[Row]:
     return [tuple(row) for row in connection.execute(query)]
-
-
-def _insert(connection: Connection, statement: Insert, rows: list[Row]) -> None:
-    # SQLAlchemy's own way takes longer to convert the values than SQLite to write them.
-    if rows:
-        connection.exec_driver_sql(str(statement.compile(dialect=sqlite.dialect())), rows)
-
-
-def _settle_log(change: Change, source: Source) -> None:
-    """Adopt the backup's audit log where there is none, or see that it begins the gallery's."""
-    state = schema.state
-    events = change.connection.execute(select(state.c.events)).scalar_one()
-    if events:
-        known = change.connection.execute(
-            select(_AUDIT.hash).where(_AUDIT.number == source.events)
-        ).scalar()
-        if known != source.head:
-            raise BackupError(
-                f"the audit log of the backup {str(source.path)!r} ends with an entry, number "
-                f"{source.events}, that is not in the log of this gallery: it is the backup of "
-                f"another one, or of another course that this one took; {MOVE_AWAY}"
-            )
-        return
-    for table in (schema.audit, schema.audit_subjects):
-        for rows in _rows(source, table):
-            _insert(change.connection, insert(table), rows)
-    with restorable.reading(source.path):
-        created = source.connection.execute(select(state.c.created)).scalar_one()
-    change.connection.execute(
-        update(state).values(events=source.events, head=source.head, created=created)
-    )
 
 
 def _find_gone(change: Change, source: Source) -> _Gone:
@@ -279,16 +215,16 @@ def _fill(change: Change, source: Source, gone: _Gone) -> None:
         names = [column.name for column in table.columns]
         ends = [(names.index(column), among) for column, among in _leaving(table, gone)]
         sequence = names.index("sequence") if "sequence" in names else None
-        for rows in _rows(source, table):
+        for rows in rows_of(source, table):
             kept = [row for row in rows if not any(row[at] in among for at, among in ends)]
             if sequence is not None:
                 kept = [(*row[:sequence], change.sequence, *row[sequence + 1 :]) for row in kept]
             if table is schema.faces and (gone.users or gone.links):
                 kept = [_without_user(names, row, gone) for row in kept]
-            _insert(change.connection, insert(table), kept)
+            insert_rows(change.connection, insert(table), kept)
     for table in (schema.tombstones, schema.pending_endings):
-        for rows in _rows(source, table):
-            _insert(change.connection, insert(table).prefix_with("OR IGNORE"), rows)
+        for rows in rows_of(source, table):
+            insert_rows(change.connection, insert(table).prefix_with("OR IGNORE"), rows)
     _keep_numbering(change.connection, source)
 
 

@@ -29,22 +29,26 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, te
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, NoResultFound
 
+from sayso.anchor import Anchor, moved
 from sayso.durable import sync_folder
 from sayso.errors import StoreUnavailable
 from sayso.gallery import schema
 from sayso.gallery.commits import Commits
 from sayso.gallery.times import microseconds
+from sayso.inuse import InUse, Use
+from sayso.keyring.endings import Ending, Kind
 from sayso.keyring.sealing import DataKey
-from sayso.keyring.store import Ending, Keyring, Kind
-from sayso.sqlite import WRITING, raw_connection, sqlite_engine, truncate_log
+from sayso.keyring.store import Keyring
+from sayso.reserve import Reserves
+from sayso.sqlite import FULL, WRITING, is_full, raw_connection, sqlite_engine, truncate_log
 
 FILE = "gallery.sqlite"
 LOCK = "gallery.lock"
 _MAGIC = b"SQLite format 3\x00"
 _OPENING_TIMEOUT = 60.0
 _ENDING = ("kind", "id", "at")
-_FOREIGN = f"{FILE} is a database, but not one of Sayso's"
-_PLAIN_REVISION = "0001"  # the last one that sealed nothing
+#: What to say of a database of somebody else's.
+FOREIGN = f"{FILE} is a database, but not one of Sayso's"
 
 Clock = Callable[[], datetime]
 #: Gives the data keys of subjects, by their ids; those whose key is gone are left out.
@@ -111,16 +115,22 @@ class Store:
     ) -> None:
         self.clock = clock
         self.keyring = keyring
-        self._shown = _called(folder, shown)
+        self._shown = called(folder, shown)
         self._path = folder / FILE
         self._timeout = busy_timeout
         found = find_database(folder, shown=shown)
         self._engine = sqlite_engine(self._path, busy_timeout)
-        self._commits = Commits(self._engine, busy_timeout, self._too_busy)
+        self._commits = Commits(self._engine, busy_timeout, self._too_busy, self._check_files)
+        self._anchor: Anchor | None = None
+        self.reserves = Reserves(folder, keyring.folder)
+        self._use = self._use_of(folder)
         try:
             revision = self._revision() if found else None
             if revision != schema.REVISION or self._unscrubbed():
                 self._prepare(folder / LOCK)
+            with self.read() as connection:  # now every file of it is open
+                current_sequence(connection)
+            self._anchor = Anchor(self._path)
         except BaseException:
             self.close()
             raise
@@ -128,6 +138,7 @@ class Store:
     def close(self) -> None:
         """Close every connection; the store must not be used any more."""
         self._engine.dispose()
+        self._use.end()
 
     def now(self) -> int:
         """Return the time as the store counts it: microseconds since 1970, UTC."""
@@ -154,6 +165,12 @@ class Store:
             yield change
             if change.new_keys:
                 self.keyring.keep(change.new_keys)
+
+    def probe(self) -> None:
+        """Commit, and change nothing; raises StoreUnavailable where nothing can be committed."""
+        state = schema.state
+        with self._translated(), self._commits.change() as connection:
+            connection.execute(update(state).values(created=state.c.created))
 
     def settle_pending(self) -> None:
         """Settle what a process that was killed has left."""
@@ -210,7 +227,7 @@ class Store:
                     raise
                 found = None
         if not isinstance(found, str):
-            raise self._unavailable(_FOREIGN)
+            raise self._unavailable(FOREIGN)
         return found
 
     def _prepare(self, lock: Path) -> None:
@@ -287,14 +304,32 @@ class Store:
             with connection.begin():
                 change(connection)
 
+    def _use_of(self, folder: Path) -> Use:
+        try:
+            return Use(folder, _OPENING_TIMEOUT)
+        except InUse:
+            raise self._unavailable(
+                f"a backup has been restored into it for {_OPENING_TIMEOUT:g} s; try again"
+            ) from None
+        except OSError as error:
+            raise self._unavailable(error.strerror or "it cannot be written") from error
+
+    def _check_files(self) -> None:
+        """Raise StoreUnavailable or KeyringUnavailable where files were pulled from under it."""
+        if self._anchor is not None and (lost := self._anchor.lost()):
+            raise self._unavailable(moved(lost))
+        self.keyring.check_files()
+
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
-            raise self._unavailable(_reason(str(error.orig))) from error
-        except sqlite3.Error as error:  # while connecting, where SQLAlchemy does not wrap it
-            raise self._unavailable(_reason(str(error))) from error
+        except (DBAPIError, sqlite3.Error) as error:  # the latter while connecting
+            message = str(error.orig if isinstance(error, DBAPIError) else error)
+            if is_full(message):
+                self.reserves.noticed_full()
+            self._check_files()
+            raise self._unavailable(_reason(message)) from error
         except NoResultFound as error:
             raise self._unavailable(_reason("malformed: a row is missing")) from error
 
@@ -310,7 +345,7 @@ def find_database(folder: Path, *, shown: str | None = None) -> bool:
 
     Raises StoreUnavailable when the folder cannot be used, or the file is no database.
     """
-    called = _called(folder, shown)
+    name = called(folder, shown)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (folder / FILE).exists():
@@ -319,42 +354,25 @@ def find_database(folder: Path, *, shown: str | None = None) -> bool:
             header = file.read(len(_MAGIC))
     except (FileExistsError, NotADirectoryError) as error:
         raise StoreUnavailable(
-            f"{called} cannot be used: a file is where a folder should be; set SAYSO_DATA to a "
+            f"{name} cannot be used: a file is where a folder should be; set SAYSO_DATA to a "
             "folder, or open another"
         ) from error
     except OSError as error:
         raise StoreUnavailable(
-            f"{called} cannot be used: {error.strerror or 'it cannot be read'}"
+            f"{name} cannot be used: {error.strerror or 'it cannot be read'}"
         ) from error
     # A new database gets its name only when it is complete, so an empty one is a lost one.
     if header != _MAGIC:
         raise StoreUnavailable(
-            f"{called} cannot be used: {FILE} is {'not a database' if header else 'empty'}; "
+            f"{name} cannot be used: {FILE} is {'not a database' if header else 'empty'}; "
             "restore it from a backup, or move it away to start anew"
         )
     return True
 
 
-def _called(folder: Path, shown: str | None) -> str:
+def called(folder: Path, shown: str | None) -> str:
+    """Return what messages call the gallery of a folder."""
     return f"the gallery in {shown or repr(str(folder))}"
-
-
-def needs_keyring(folder: Path, *, shown: str | None = None) -> bool:
-    """Tell whether the database of a folder, if it has one, is sealed by a keyring.
-
-    Only the oldest revision is not. Raises StoreUnavailable for a database that is none of ours.
-    """
-    if not find_database(folder, shown=shown):
-        return False
-    address = f"{(folder / FILE).absolute().as_uri()}?mode=ro"
-    try:
-        with contextlib.closing(sqlite3.connect(address, uri=True)) as raw:
-            found = raw.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.Error as error:
-        if "no such table" in str(error):
-            raise StoreUnavailable(f"{_called(folder, shown)} cannot be used: {_FOREIGN}") from None
-        return True  # whatever it is, opening it will tell
-    return bool(found != (_PLAIN_REVISION,))
 
 
 def current_sequence(connection: Connection) -> int:
@@ -374,6 +392,8 @@ def _reason(message: str) -> str:
         return "other processes kept it locked for too long; try again"
     if "malformed" in message or "not a database" in message:
         return f"the database is damaged ({message}); restore it from a backup"
+    if is_full(message):
+        return FULL
     if "readonly" in message:
         return "it cannot be written, and every call is put on record: make the folder writable"
     return message

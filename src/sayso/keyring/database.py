@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Select, delete, insert, select
 from sqlalchemy.exc import DBAPIError, NoResultFound
 
+from sayso.anchor import Anchor, moved
 from sayso.durable import leftover_prefix, sweep_leftovers, sync_folder
 from sayso.errors import KeyringError, KeyringUnavailable
 from sayso.keyring import schema
-from sayso.sqlite import WRITING, raw_connection, sqlite_engine, truncate_log
+from sayso.sqlite import FULL, WRITING, is_full, raw_connection, sqlite_engine, truncate_log
 
 #: The name of a keyring's file in its folder.
 FILE = "keyring.sqlite"
@@ -42,6 +43,7 @@ class Database:
         self._shown = shown
         self._timeout = timeout
         self._engine = sqlite_engine(self.path, timeout)
+        self._anchor: Anchor | None = None
         self._writing = threading.Lock()
 
     def close(self) -> None:
@@ -101,6 +103,7 @@ class Database:
                 connection.execution_options(**WRITING)
                 with connection.begin():
                     yield connection
+            self.check_files()
         finally:
             self._writing.release()
 
@@ -138,6 +141,12 @@ class Database:
             raise self.unavailable(f"a newer version of Sayso made it (form {version}); update")
         if version != schema.VERSION:
             raise self.unavailable(f"{FILE} is a database, but no keyring of Sayso's")
+        self._anchor = Anchor(self.path)
+
+    def check_files(self) -> None:
+        """Raise KeyringUnavailable where the files were pulled from under whoever has them open."""
+        if self._anchor is not None and (lost := self._anchor.lost()):
+            raise self.unavailable(moved(lost))
 
     def check_unmade(self) -> None:
         """Check that nothing is there of a keyring whose main file is lost."""
@@ -188,6 +197,26 @@ class Database:
                 f"the copy of the keyring cannot be written to {shown}: {error.strerror or error}"
             ) from error
 
+    def take_over(self, other: Database) -> None:
+        """Replace every row by those of another keyring, in one change."""
+        tables = schema.metadata.sorted_tables
+        with other.read() as connection:
+            rows = {table: driver_rows(connection, select(table)) for table in tables}
+        with self.write() as connection:
+            for table in tables:
+                connection.execute(delete(table))
+                if rows[table]:
+                    statement = insert(table).compile(dialect=connection.dialect)
+                    connection.exec_driver_sql(str(statement), rows[table])
+
+    def install(self, other: Database) -> None:
+        """Make a keyring of the rows of another one, where there is none."""
+        self.make_folder()
+        with self.locked():
+            if not self.there():
+                self.check_unmade()
+                other._copy(self.path)
+
     def _copy(self, target: Path) -> None:
         # An empty file is what VACUUM INTO accepts, and this one is its owner's alone.
         descriptor, name = tempfile.mkstemp(prefix=leftover_prefix(target), dir=target.parent)
@@ -210,10 +239,10 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
-            raise self.unavailable(_reason(str(error.orig))) from error
-        except sqlite3.Error as error:  # from the driver's own connection
-            raise self.unavailable(_reason(str(error))) from error
+        except (DBAPIError, sqlite3.Error) as error:  # the latter from the driver's own connection
+            self.check_files()
+            message = str(error.orig if isinstance(error, DBAPIError) else error)
+            raise self.unavailable(_reason(message)) from error
         except NoResultFound as error:
             raise self.unavailable(_reason("malformed: a row is missing")) from error
 
@@ -252,6 +281,8 @@ def _reason(message: str) -> str:
         return "other processes kept it locked for too long; try again"
     if "malformed" in message or "not a database" in message or "no such table" in message:
         return f"the database is damaged ({message}); put it back from your copy of the keyring"
+    if is_full(message):
+        return FULL
     if "readonly" in message:
         return "it cannot be written, and every call is put on record: make the folder writable"
     return message

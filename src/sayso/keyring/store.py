@@ -13,56 +13,32 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
-from uuid import UUID
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    Delete,
-    String,
-    and_,
-    bindparam,
-    delete,
     func,
-    or_,
     select,
+    update,
 )
-from sqlalchemy.dialects import sqlite
 
 from sayso.errors import KeyringError, KeyringUnavailable, MasterKeyWrong
-from sayso.keyring import schema, wraps
+from sayso.keyring import copies, endings, schema, wraps
 from sayso.keyring.database import Database, driver_rows
+from sayso.keyring.endings import Ending, Kind
 from sayso.keyring.master import KeyFile, MasterKey
 from sayso.keyring.sealing import DataKey
 
 _log = logging.getLogger(__name__)
 
-_KEY_FILE = "master.key"
+#: The file of the master key, unless another one is named.
+KEY_FILE = "master.key"
 _ATTEMPTS = 5
+_TIMEOUT = 60.0
 
-Kind = Literal["subject", "withdrawal", "access-key", "purpose", "rule", "face", "user", "link"]
-#: Of a subject, whose id theirs begin with: they are forgotten with it. May end more than once.
-_OF_SUBJECT: tuple[Kind, ...] = ("face", "user", "link")
-_RECURRING: tuple[Kind, ...] = ("user", "link")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """Something that ended for good and must not come back from a backup.
-
-    ``at`` is in microseconds since 1970, UTC. The ``id`` of a subject is its UUID; that of a face
-    is ``SUBJECT/FACE``, of a user ``SUBJECT``, and of a face's link to a user
-    ``SUBJECT/FACE/SUBJECT OF THE USER``: random ids, and nothing of what anybody looks like.
-    """
-
-    kind: Kind
-    id: str
-    at: int
 
 
 class Keyring:
@@ -90,13 +66,13 @@ class Keyring:
         create: bool = True,
         shown: str | None = None,
         shown_key: str | None = None,
-        busy_timeout: float = 60.0,
+        busy_timeout: float = _TIMEOUT,
     ) -> None:
         shown = shown or repr(str(folder))
         if shown_key is None:
-            shown_key = repr(str(key_file)) if key_file else f"{_KEY_FILE} in {shown}"
+            shown_key = repr(str(key_file)) if key_file else f"{KEY_FILE} in {shown}"
         self._shown = f"the keyring in {shown}"
-        self._file = KeyFile(key_file or folder / _KEY_FILE, shown_key)
+        self._file = KeyFile(key_file or folder / KEY_FILE, shown_key)
         self._masters: Mapping[str, MasterKey] = {}
         self._scrubbing = threading.Lock()
         self._unscrubbed = False
@@ -128,6 +104,25 @@ class Keyring:
         """16 hexadecimal digits that tell the master key from others."""
         with self._database.read() as connection:
             return wraps.fingerprint(connection)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the keyring is in."""
+        return self._database.path.parent
+
+    def check_files(self) -> None:
+        """Raise KeyringUnavailable where the keyring's files are not there any more."""
+        self._database.check_files()
+
+    def probe(self) -> None:
+        """Commit, and change nothing; raises KeyringError where no key could be made.
+
+        Or where the master key is not in its file any more: what is sealed from now on could not
+        be opened after a restart.
+        """
+        with self._database.write() as connection:
+            connection.execute(update(schema.master).values(id=schema.master.c.id))
+        self._file.read()
 
     def make(self, subjects: Sequence[str]) -> dict[str, DataKey]:
         """Return a key for each subject, by its id: a new one for each that has none yet.
@@ -172,7 +167,7 @@ class Keyring:
             self._database.read, lambda connection, master: wraps.find(connection, master, asked)
         )
 
-    def end(self, endings: Sequence[Ending]) -> bool:
+    def end(self, ended: Sequence[Ending]) -> bool:
         """Remember endings, and destroy the keys of the subjects among them; all or none of it.
 
         What ended before keeps its time; but a user or a link, which can be made anew, has the
@@ -182,17 +177,8 @@ class Keyring:
         process reads at that moment: then it goes with the next change or opening, or when this is
         asked again.
         """
-        rows = [{"kind": e.kind, "id": _canonical(e), "at": e.at} for e in endings]
-        gone = [{"gone": wraps.subject_bytes(e.id)} for e in endings if e.kind == "subject"]
-        table = schema.data_keys
         with self._database.write() as connection:
-            if rows:
-                connection.execute(_remembering(), rows)
-            if gone:
-                connection.execute(delete(table).where(table.c.subject == bindparam("gone")), gone)
-                connection.execute(
-                    _forgetting(), [{"of": str(UUID(bytes=e["gone"]))} for e in gone]
-                )
+            gone = endings.keep(connection, ended)
         if gone or self._unscrubbed:
             self._scrub()
         return not self._unscrubbed
@@ -267,7 +253,37 @@ class Keyring:
         Raises KeyringUnavailable when it cannot be written, and KeyringError when ``target`` is the
         keyring itself or a database in use.
         """
+        with self._database.write() as connection:
+            connection.execute(copies.marking())
         self._database.copy(target)
+
+    def install(self, folder: Path) -> None:
+        """Make a keyring in a folder that has none, which holds what this one does.
+
+        Raises KeyringUnavailable.
+        """
+        place = Database(folder, f"the keyring in {str(folder)!r}", _TIMEOUT)
+        try:
+            if not place.there():
+                place.install(self._database)
+        finally:
+            place.close()
+
+    def knows_more_than(self, copy: Keyring) -> bool:
+        """Tell whether there are keys or endings here that a copy knows nothing of."""
+        with self._database.read() as own, copy._database.read() as other:
+            return copies.knows_more(own, other)
+
+    def adopt(self, copy: Keyring) -> None:
+        """Hold what a copy holds from now on, and nothing of before; all or none of it.
+
+        Keys that the copy does not have are destroyed, and what ended since it was made is
+        forgotten. Raises KeyringError for a copy of another keyring, and one that is older than
+        the copy that was adopted before.
+        """
+        copies.check(self, copy)
+        self._database.take_over(copy._database)
+        self._scrub()
 
     def _prepare(self, create: bool) -> None:
         """Make the keyring, in one process at a time."""
@@ -335,31 +351,6 @@ class Keyring:
     def _scrub(self) -> None:
         with self._scrubbing:
             self._unscrubbed = not self._database.scrub()
-
-
-def _canonical(ending: Ending) -> str:
-    """Return the id as it is kept: a subject's in the one form that it is compared in."""
-    if ending.kind != "subject":
-        return ending.id
-    return str(UUID(bytes=wraps.subject_bytes(ending.id)))
-
-
-def _remembering() -> sqlite.Insert:
-    ending = sqlite.insert(schema.endings)
-    latest = func.max(schema.endings.c.at, ending.excluded.at)
-    return ending.on_conflict_do_update(set_={"at": latest}, where=_is_any(_RECURRING))
-
-
-def _is_any(kinds: Sequence[Kind]) -> ColumnElement[bool]:
-    return or_(*(schema.endings.c.kind == each for each in kinds))  # IN takes no executemany
-
-
-def _forgetting() -> Delete:
-    """Forget what ended of the subject ``of``, who has ended as a whole."""
-    ending, subject = schema.endings.c, bindparam("of", type_=String)
-    # "0" is what comes after "/": a range that the table's own order finds.
-    theirs = and_(ending.id >= subject, ending.id < subject + "0")
-    return delete(schema.endings).where(_is_any(_OF_SUBJECT), theirs)
 
 
 def _key_in(file: KeyFile) -> MasterKey:
