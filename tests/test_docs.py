@@ -373,6 +373,7 @@ RUN: dict[str, Callable[[Path, Path], str]] = {
     "docs/how-to/onnx-runtime.md": prepare_runtime,
     "docs/how-to/use-the-console.md": prepare_folder,
     "docs/how-to/back-up-and-restore.md": prepare_people,
+    "docs/how-to/keep-a-standby.md": prepare_people,
     "docs/how-to/run-the-service.md": prepare_service,
     "docs/how-to/move-from-rekognition.md": prepare_people,
     "docs/how-to/answer-a-subjects-request.md": prepare_request,
