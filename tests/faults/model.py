@@ -61,13 +61,16 @@ class Person:
     """A subject. Of several that were made at once, the log does not say which id is whose.
 
     They share the ids that are left, until one of them is told by a later entry or a listing.
-    ``enrolled`` has for each seed of a template the consent that it lives on.
+    ``enrolled`` has for each seed of a template what it is kept for: the purposes of its consent.
+    ``serves`` has those that it may be found for, to which later consents add theirs, since every
+    worker sees everybody.
     """
 
     created: datetime
     ids: set[str]
     id: str | None = None
-    enrolled: dict[int, Agreement] = field(default_factory=dict)
+    enrolled: dict[int, set[str]] = field(default_factory=dict)
+    serves: dict[int, set[str]] = field(default_factory=dict)
     agreements: list[Agreement] = field(default_factory=list)
 
     @property
@@ -86,7 +89,23 @@ class Person:
     def lost(self, now: datetime) -> list[int]:
         """The seeds of templates that no consent to a purpose of theirs stands for."""
         standing = self.standing(now)
-        return [seed for seed, each in self.enrolled.items() if not standing & set(each.ends)]
+        return [seed for seed, purposes in self.enrolled.items() if not standing & purposes]
+
+    def agree(self, agreement: Agreement) -> None:
+        self.agreements.append(agreement)
+        for purposes in self.serves.values():
+            purposes |= set(agreement.ends)
+
+    def enrol(self, seed: int, now: datetime, *, on_record: bool) -> None:
+        """Enrol a template on the latest consent; where that is on record, for all that stands."""
+        standing = [each.standing(now) for each in self.agreements]
+        latest = next(each for each in reversed(standing) if each)
+        self.enrolled[seed] = set(latest)
+        self.serves[seed] = set().union(*standing) if on_record else set(latest)
+
+    def lose(self, seeds: Iterable[int]) -> None:
+        for seed in seeds:
+            del self.enrolled[seed], self.serves[seed]
 
 
 @dataclass(frozen=True)
@@ -178,11 +197,9 @@ class Model:
         for name in distinct:
             person = group.people.setdefault(name, Person(entry.time, new))
             if evidence is not None:
-                person.agreements.append(_agreement(entry, purposes, evidence))
+                person.agree(_agreement(entry, purposes, evidence))
         for name, seed in zip(names, seeds, strict=True):
-            person = group.people[name]
-            live = [each for each in person.agreements if each.standing(entry.time)]
-            person.enrolled[seed] = live[-1]
+            group.people[name].enrol(seed, entry.time, on_record=evidence is None)
         self.seeds[collection] += seeds
         assert result in (None, len(seeds))
 
@@ -205,7 +222,7 @@ class Model:
         subject = str(getattr(entry.event, "subject", None))
         person = self.groups[collection].people.setdefault(name, Person(entry.time, {subject}))
         assert person.is_(subject), entry.body
-        person.agreements.append(_agreement(entry, purposes, evidence))
+        person.agree(_agreement(entry, purposes, evidence))
         assert result in (None, getattr(entry.event, "consent", None))
 
     def _touch(self, told: Told, result: Any, collection: str, name: str) -> None:
@@ -233,8 +250,7 @@ class Model:
         lost = person.lost(entry.time)
         if lost and erased is None:
             told.next("faces-erased", collection=collection, subject=person.id, faces=len(lost))
-            for seed in lost:
-                del person.enrolled[seed]
+            person.lose(lost)
         assert result in (None, [sorted(wanted), erased])
 
     def _erase(self, told: Told, result: Any, collection: str, name: str) -> None:
@@ -298,7 +314,8 @@ class Model:
             seed: name
             for name, person in self.groups[collection].people.items()
             if purpose in person.standing(now)
-            for seed in person.seeds
+            for seed, purposes in person.serves.items()
+            if purpose in purposes
         }
         return [owners.get(seed) for seed in seeds]
 
@@ -325,8 +342,7 @@ class Model:
             entry = told.next("faces-erased", collection=collection)
             person, lost = losing.pop(str(getattr(entry.event, "subject", None)))
             assert getattr(entry.event, "faces", None) == len(lost), entry.body
-            for seed in lost:
-                del person.enrolled[seed]
+            person.lose(lost)
 
     def _erased(self, told: Told, collection: str, names: list[str], reason: str) -> list[str]:
         """Take over the erasure of these, in whatever order; return their ids."""

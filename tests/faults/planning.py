@@ -81,7 +81,11 @@ class Planner:
                 self._enrol(kind, [self._new_name()])
             case "enrol a known one":
                 name, consent = chance.choice(list(people)), chance.random() < 0.5
-                self._enrol(kind, [name] * chance.randint(1, 2), consent=consent)
+                # To all that was agreed to before, too: these templates do not resemble each other,
+                # and such a one is refused where another serves a purpose that this one does not.
+                agreed = sorted({*people[name], *self._some_purposes()})
+                names = [name] * chance.randint(1, 2)
+                self._enrol(kind, names, consent=consent, purposes=agreed)
             case "enrol many":
                 self._enrol_many(kind, self._club)
             case "record a consent":
