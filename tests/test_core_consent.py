@@ -203,7 +203,7 @@ AMOUNTS: dict[str, Callable[[Any], Any]] = {
 #: Methods that ask nothing of the gallery.
 PLUMBING = {
     "acting_as", "caller", "close", "now", "require_foreign", "ready", "index_size",
-    "template_version",
+    "template_version", "decode_apart",
     "calibration", "evaluation", "evaluations",
     "page_token", "page_position", "recall", "remember",
 }  # fmt: skip
