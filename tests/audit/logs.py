@@ -35,8 +35,6 @@ SAMPLES: tuple[Event, ...] = (
     events.ConsentsImported("club", (BOB, CY), ("photo-delivery",)),
     events.FacesEnrolled("club", ADA, CONSENT, (FACE,), (PICTURE,), (BOB,)),
     events.LookalikeRefused("club", None, ADA, OTHER_PICTURE),
-    events.ConflictRefused("club", BOB, OTHER_PICTURE),
-    events.FacesTaken("club", (ADA,), 1),
     events.TemplatesEnrolled("club", (BOB, CY), 3, (ADA,)),
     events.PictureSearched("club", PICTURE, 3, 87.5, (Found(ADA, 99.1234), Found(BOB, 88)), 88.25),
     events.InteractionRecorded("club", ADA, UNTIL),
@@ -84,11 +82,14 @@ MORE: tuple[Event, ...] = (
     events.FacesDisassociated("club", ADA, (FACE,), (BOB,)),
     events.CollectionTagged("club", ("team",), ("room",)),
     events.FalseMatchRuleSet("club", "0.1", "face"),
+    events.ConflictRefused("club", BOB, OTHER_PICTURE),
+    events.FacesTaken("club", (ADA,), 1),
 )
 
 
 def new_store(path: Path) -> Engine:
     """Make a database with the tables of the gallery and an empty log."""
+    path.touch()  # an engine makes no database
     engine = sqlite_engine(path, 5)
     with engine.connect().execution_options(**WRITING) as connection, connection.begin():
         schema.metadata.create_all(connection)
