@@ -59,6 +59,8 @@ class PictureEnrolment:
     ``picture`` is the path as given, or ``picture 2`` for the second of a list given as bytes.
     ``faces`` counts the faces that were found, of which at most one is enrolled. ``repeated``
     is True when that picture had enrolled the subject before: ``face_id`` is then the old one.
+    ``turn`` is how far the head was turned clockwise in the picture: 0, 90, 180 or 270 degrees. It
+    is enrolled as if it were upright.
     """
 
     picture: str
@@ -68,6 +70,7 @@ class PictureEnrolment:
     quality: Quality | None = None
     repeated: bool = False
     error: SaysoError | None = None
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +132,13 @@ class RecognizedFace:
     """A face in a picture, with the subject it was recognised as, or None when unknown.
 
     A face of somebody whose consent does not cover the purpose is unknown like any other.
+    ``duplicate`` is True where another face of the picture was recognised as the same subject: a
+    mirror or a picture in the picture shows people twice, or else one of the names is wrong.
     """
 
     face: Face
     candidate: Candidate | None
+    duplicate: bool = False
 
     @property
     def box(self) -> tuple[float, float, float, float]:
