@@ -329,7 +329,7 @@ class ServiceSettings(BaseSettings):
     )
     log_level: LogLevel = Field(default="info", description="What is logged: this and worse.")
 
-    @field_validator("cors_origins", "trusted_proxies", mode="before")
+    @field_validator("cors_origins", "interactive_keys", "trusted_proxies", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
@@ -376,13 +376,6 @@ class ServiceSettings(BaseSettings):
         except ValueError:
             # What is wrong with it would quote it, and there are secrets in it.
             raise ValueError("it is no JSON object") from None
-
-    @field_validator("interactive_keys", mode="before")
-    @classmethod
-    def _from_list(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        return frozenset(each.strip() for each in value.split(",") if each.strip())
 
     @model_validator(mode="after")
     def _attests_for_a_purpose(self) -> Self:

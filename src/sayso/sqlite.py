@@ -65,7 +65,7 @@ FULL = (
 
 
 def is_full(message: str) -> bool:
-    """Tell whether an error of SQLite's is that there is no room left."""
+    """Return whether an error of SQLite's is that there is no room left."""
     return "is full" in message
 
 

@@ -97,7 +97,7 @@ def _in_the_way(folder: Path) -> bool:
 
 
 def _needs_keyring(folder: Path, *, shown: str | None = None) -> bool:
-    """Tell whether the database of a folder, if it has one, is sealed by a keyring.
+    """Return whether the database of a folder, if it has one, is sealed by a keyring.
 
     Only the oldest revision is not. Raises StoreUnavailable for a database that is none of ours.
     """

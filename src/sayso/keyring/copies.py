@@ -26,7 +26,7 @@ def marking() -> sqlite.Insert:
 
 
 def knows_more(own: Connection, other: Connection) -> bool:
-    """Tell whether one keyring has keys or endings that another knows nothing of."""
+    """Return whether one keyring has keys or endings that another knows nothing of."""
     data, ended = schema.data_keys.c, schema.endings.c
     endings = select(ended.kind, ended.id).where(ended.kind != "copied")
     known = {tuple(row) for row in other.execute(endings)}

@@ -270,7 +270,7 @@ class Keyring:
             place.close()
 
     def knows_more_than(self, copy: Keyring) -> bool:
-        """Tell whether there are keys or endings here that a copy knows nothing of."""
+        """Return whether there are keys or endings here that a copy knows nothing of."""
         with self._database.read() as own, copy._database.read() as other:
             return copies.knows_more(own, other)
 

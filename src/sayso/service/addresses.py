@@ -24,7 +24,7 @@ def network_of(address: str | None) -> str:
 
 
 def is_in(address: str | None, networks: Sequence[Network]) -> bool:
-    """Tell whether an address is in one of the networks."""
+    """Return whether an address is in one of the networks."""
     parsed = _parsed(address)
     return parsed is not None and any(parsed in each for each in networks)
 

@@ -63,5 +63,5 @@ class CrossOrigin:
 
 
 def _is_own(origin: bytes, host: bytes) -> bool:
-    """Tell whether an origin is the console's, which sends it with its own requests, too."""
+    """Return whether an origin is the console's, which sends it with its own requests, too."""
     return urlsplit(origin).netloc == host
