@@ -95,10 +95,13 @@ class Analyzer:
         *,
         mode: Mode = "balanced",
         min_score: float = DEFAULT_MIN_SCORE,
+        every_turn: bool = False,
     ) -> Analysis:
         """Every face of a picture, best first; see ``sayso.vision.analyzer.Analyzer.analyze``."""
         decoded = self.read(picture, whole=False)
-        return self._vision().analyze(decoded, mode=mode, min_score=min_score)
+        return self._vision().analyze(
+            decoded, mode=mode, min_score=min_score, every_turn=every_turn
+        )
 
     def detect(
         self,

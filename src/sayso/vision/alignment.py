@@ -51,7 +51,7 @@ def align(pixels: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[
     transforms = similarity_transforms(landmarks)
     aligned = np.empty((len(landmarks), SIDE, SIDE, 3), dtype=np.uint8)
     for row, transform in enumerate(transforms):
-        aligned[row] = _warp(pixels, transform)
+        aligned[row] = warp(pixels, transform)
     return aligned
 
 
@@ -69,20 +69,26 @@ def visible_shares(
     return shares
 
 
-def _warp(pixels: NDArray[np.uint8], transform: NDArray[np.float64]) -> NDArray[np.uint8]:
+def warp(
+    pixels: NDArray[np.uint8], transform: NDArray[np.float64], side: int = SIDE
+) -> NDArray[np.uint8]:
+    """A square part of a picture, uint8 (side, side, 3), where ``transform``, (2, 3), takes it.
+
+    What lies outside the picture becomes black.
+    """
     scale = float(np.hypot(transform[0, 0], transform[1, 0]))
     if scale < _SMALLEST_WARP:
-        pixels, transform = _reduced(pixels, transform, scale)
-    warped = cv2.warpAffine(pixels, transform, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
+        pixels, transform = _reduced(pixels, transform, scale, side)
+    warped = cv2.warpAffine(pixels, transform, (side, side), flags=cv2.INTER_LINEAR)
     return np.asarray(warped, dtype=np.uint8)
 
 
 def _reduced(
-    pixels: NDArray[np.uint8], transform: NDArray[np.float64], scale: float
+    pixels: NDArray[np.uint8], transform: NDArray[np.float64], scale: float, side: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The part of the picture that the face needs, area-averaged to the size of the frame."""
+    """The part of the picture that the frame needs, area-averaged to the size of the frame."""
     linear_inverse = np.linalg.inv(transform[:, :2])
-    corners = np.array([[0, 0], [SIDE, 0], [0, SIDE], [SIDE, SIDE]], dtype=np.float64)
+    corners = np.array([[0, 0], [side, 0], [0, side], [side, side]], dtype=np.float64)
     there = (corners - transform[:, 2]) @ linear_inverse.T
     height, width = pixels.shape[:2]
     low = np.clip(np.floor(there.min(axis=0)) - 2, 0, [width - 1, height - 1]).astype(int)

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from sayso.vision.alignment import align
-from sayso.vision.detections import Detections
+from sayso.vision.detections import Detections, joined
 from sayso.vision.detector import DEFAULT_MIN_SCORE, Detector
 from sayso.vision.embedder import Embedder
 from sayso.vision.passes import PlanName
+from sayso.vision.pose import poses
 from sayso.vision.quality import qualities
+from sayso.vision.turning import (
+    SecondLook,
+    Strength,
+    casts_doubt,
+    look_again,
+    look_for_turned,
+    settled,
+)
 from sayso.vision.types import Analysis, Face, Mode, Picture
 
 #: In balanced mode faces from this height in pixels are embedded together with their mirror
 #: image. Of such faces a picture cannot hold many; of smaller ones it can, and time counts.
 _LARGE = 80.0
+#: A picture with a face of this height in pixels that is beyond doubt, upright or known to be
+#: turned by more than so many degrees, is not looked at turned as a whole.
+_PLAIN_HEIGHT, _TURNED = 24.0, 45.0
 
 
 class Analyzer:
@@ -39,20 +53,112 @@ class Analyzer:
         *,
         mode: Mode = "balanced",
         min_score: float = DEFAULT_MIN_SCORE,
+        every_turn: bool = False,
     ) -> Analysis:
         """Every face whose score reaches ``min_score``, best first, in pixels of the whole picture.
 
         Of a picture that was reduced when it was decoded, too; ``detect`` and ``describe`` alone
-        stay with the pixels that there are.
+        stay with the pixels that there are. Doubtful faces are looked at turned as well, and so is
+        the whole picture where no face is beyond doubt. With ``every_turn``, as in ``thorough``,
+        both are done in any case.
         """
         found = self.detect(picture, mode=mode, min_score=min_score)
-        return self.describe(picture, found, mode).resized(*picture.whole)
+        every = every_turn or mode == "thorough"
+        measured, second = self._measure(picture, found, mode, every)
+        measured = measured.take(settled(second))
+        if every or not measured.beyond_doubt().any():
+            more = look_for_turned(
+                self._detector, picture.pixels, measured.found, self._strength(picture), mode=mode
+            )
+            if len(more):
+                measured = _joined(measured, self._embed(picture, more, mode))
+                order = np.argsort(-measured.found.scores, kind="stable")
+                measured = measured.take(order)
+        return measured.analysis(picture).resized(*picture.whole)
 
     def describe(self, picture: Picture, found: Detections, mode: Mode) -> Analysis:
-        """Measure and embed faces of a picture that were found before, in their order."""
+        """Measure and embed faces of a picture that were found before, in their order.
+
+        Doubtful ones are looked at turned as well; see ``sayso.vision.turning``.
+        """
+        measured, _ = self._measure(picture, found, mode, every=False)
+        return measured.analysis(picture)
+
+    def _measure(
+        self, picture: Picture, found: Detections, mode: Mode, every: bool
+    ) -> tuple[_Measured, SecondLook]:
+        """Embed faces, in their order, after a second look at those that are worth one."""
+        first = self._embed(picture, found, mode)
+        second = look_again(
+            self._detector,
+            picture.pixels,
+            found,
+            first.strengths,
+            self._strength(picture),
+            mode=mode,
+            every=every,
+        )
+        rows = np.flatnonzero(second.changed)
+        if len(rows):
+            first.put(rows, self._embed(picture, second.found.take(rows), mode))
+        return replace(first, found=second.found, contradicted=second.contradicted), second
+
+    def _embed(self, picture: Picture, found: Detections, mode: Mode) -> _Measured:
         aligned = align(picture.pixels, found.landmarks)
         embedded = self._embedder.embed(aligned, twice=_embedded_twice(found, mode))
-        measured = qualities(found, aligned, embedded.strengths, picture.width, picture.height)
+        return _Measured(
+            found, aligned, embedded.templates, embedded.strengths, np.zeros(len(found), np.bool_)
+        )
+
+    def _strength(self, picture: Picture) -> Strength:
+        def strength(landmarks: NDArray[np.float32]) -> float:
+            return float(self._embedder.embed(align(picture.pixels, landmarks)).strengths[0])
+
+        return strength
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """Faces of a picture with what was made of each; all arrays have a row for each."""
+
+    found: Detections
+    aligned: NDArray[np.uint8]
+    templates: NDArray[np.float32]
+    strengths: NDArray[np.float32]
+    contradicted: NDArray[np.bool_]
+
+    def take(self, rows: NDArray[np.intp]) -> _Measured:
+        return _Measured(
+            self.found.take(rows),
+            self.aligned[rows],
+            self.templates[rows],
+            self.strengths[rows],
+            self.contradicted[rows],
+        )
+
+    def put(self, rows: NDArray[np.intp], others: _Measured) -> None:
+        """Replace what was made of the faces in some rows."""
+        self.aligned[rows] = others.aligned
+        self.templates[rows] = others.templates
+        self.strengths[rows] = others.strengths
+
+    def beyond_doubt(self) -> NDArray[np.bool_]:
+        """Which are surely faces, and upright or known to be turned."""
+        turned = np.abs(poses(self.found.landmarks)[:, 2]) > _TURNED
+        heights = self.found.boxes[:, 3] - self.found.boxes[:, 1]
+        sure = turned | ~casts_doubt(self.found, self.strengths)
+        return np.asarray(sure & ~self.contradicted & (heights >= _PLAIN_HEIGHT))
+
+    def analysis(self, picture: Picture) -> Analysis:
+        """Return what is told of them."""
+        measured = qualities(
+            self.found,
+            self.aligned,
+            self.strengths,
+            picture.width,
+            picture.height,
+            contradicted=self.contradicted,
+        )
         faces = tuple(
             Face(
                 box=(float(box[0]), float(box[1]), float(box[2]), float(box[3])),
@@ -61,10 +167,20 @@ class Analyzer:
                 quality=quality,
             )
             for box, score, points, quality in zip(
-                found.boxes, found.scores, found.landmarks, measured, strict=True
+                self.found.boxes, self.found.scores, self.found.landmarks, measured, strict=True
             )
         )
-        return Analysis(picture.width, picture.height, faces, embedded.templates, picture.notices)
+        return Analysis(picture.width, picture.height, faces, self.templates, picture.notices)
+
+
+def _joined(some: _Measured, others: _Measured) -> _Measured:
+    return _Measured(
+        joined([some.found, others.found]),
+        np.concatenate([some.aligned, others.aligned]),
+        np.concatenate([some.templates, others.templates]),
+        np.concatenate([some.strengths, others.strengths]),
+        np.concatenate([some.contradicted, others.contradicted]),
+    )
 
 
 def _embedded_twice(found: Detections, mode: Mode) -> NDArray[np.bool_]:

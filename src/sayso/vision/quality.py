@@ -19,6 +19,9 @@ _HEIGHT, _FULL_HEIGHT = 0.064, 60.0
 _VISIBLE, _CONSTANT = 0.21, 0.146
 _WORST, _BEST = 0.1, 0.72
 
+#: What is left of the overall quality of a face whose landmarks contradict how it is turned: less
+#: than enrolment takes.
+_CONTRADICTED = 0.09
 #: The middle of the aligned frame, where there is face and no background.
 _FACE = slice(SIDE // 8, -SIDE // 8)
 
@@ -29,11 +32,15 @@ def qualities(
     strengths: NDArray[np.float32],
     width: int,
     height: int,
+    *,
+    contradicted: NDArray[np.bool_] | None = None,
 ) -> tuple[Quality, ...]:
     """The quality of each face found in a picture of this size.
 
     ``aligned`` is uint8 (n, 112, 112, 3) RGB, as ``sayso.vision.alignment.align`` makes them,
-    and ``strengths`` float32 (n,) what the embedder says of them.
+    and ``strengths`` float32 (n,) what the embedder says of them. Where ``contradicted``, bool
+    (n,), is true, the face was seen better in another turn than that of its landmarks, so that a
+    template of them is of no use whatever the embedder says.
     """
     if not len(found):
         return ()
@@ -44,6 +51,8 @@ def qualities(
     brightness = np.array([float(np.mean(face)) / 255 * 100 for face in grey])
     heights = found.boxes[:, 3] - found.boxes[:, 1]
     overall = _overall(strengths, found.scores, heights, visible)
+    if contradicted is not None:
+        overall = np.where(contradicted, _CONTRADICTED * overall, overall)
     return tuple(
         Quality(
             overall=float(overall[row]),

@@ -50,8 +50,10 @@ class Quality:
     ``sharpness``, ``brightness`` and ``overall`` run from 0 to 100; ``overall`` orders faces by
     how well they recognise. Angles are degrees: ``yaw`` is positive when the nose points
     to the right of the picture, ``pitch`` when it looks up, ``roll`` when its head tilts
-    clockwise in the picture. ``height`` is that of the box in pixels. ``visible`` is the share,
-    0 to 1, of the face that lies inside the picture: below 1 the border truncates it.
+    clockwise in the picture, from -180 to 180: of an upside-down one it is near either end, and
+    yaw and pitch are those that it has when it is turned upright. ``height`` is that of the box in
+    pixels. ``visible`` is the share, 0 to 1, of the face that lies inside the picture: below 1 the
+    border truncates it.
     """
 
     overall: float
@@ -70,7 +72,8 @@ class Face:
 
     ``box`` is x1, y1, x2, y2 in pixels and may leave the picture. ``landmarks`` is float32 (5, 2),
     x and y in pixels: the eye, nose tip and mouth corners in the order left eye, right eye, nose,
-    left corner, right corner as seen in the picture. ``score`` runs from 0 to 1.
+    left corner, right corner as seen in the picture with the head upright. ``score`` runs from 0
+    to 1.
     """
 
     box: tuple[float, float, float, float]
@@ -87,6 +90,11 @@ class Face:
             landmarks=self.landmarks * np.array([x, y], np.float32),
             quality=replace(self.quality, height=self.quality.height * y),
         )
+
+    @property
+    def turn(self) -> int:
+        """How far the head is turned clockwise in the picture, in degrees: 0, 90, 180 or 270."""
+        return round(self.quality.roll / 90) % 4 * 90
 
     @property
     def width(self) -> float:
