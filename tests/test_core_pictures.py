@@ -151,3 +151,54 @@ def test_two_pictures_are_compared(app: Sayso, lfw: Path) -> None:
     assert app.compare(a, a).cosine == pytest.approx(1, abs=1e-5)
     with pytest.raises(NoFaceFound, match="no face"):
         app.compare(a, _png([Image.fromarray(np.full((100, 100, 3), 90, np.uint8))]))
+
+
+def _turned(picture: Path, quarters: int) -> bytes:
+    file = io.BytesIO()
+    with Image.open(picture) as image:
+        image.rotate(-90 * quarters, expand=True).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_turned_portrait_enrols_as_if_it_were_upright_and_that_is_said(
+    app: Sayso, lfw: Path, quarters: int
+) -> None:
+    first, second = _available(lfw, PEOPLE[0], 2)
+    done = app.enroll("club", subject="a", pictures=[_turned(first, quarters)], consent=CONSENT)
+    assert done.pictures[0].turn == 90 * quarters
+    (found,) = [face for face in app.recognize("club", second, purpose=PURPOSE) if face.subject]
+    assert found.subject == "a"
+
+
+def test_somebody_who_is_named_twice_in_a_picture_is_marked_and_nobody_else(
+    app: Sayso, lfw: Path
+) -> None:
+    one, again = _available(lfw, PEOPLE[0], 2)
+    (other,) = _available(lfw, PEOPLE[1], 1)
+    app.enroll("club", subject="a", pictures=[one], consent=CONSENT)
+    app.enroll("club", subject="b", pictures=[other], consent=CONSENT)
+    images = [Image.open(path) for path in (one, again, other)]
+    found = [face for face in app.recognize("club", _png(images), purpose=PURPOSE) if face.subject]
+    assert sorted((face.subject, face.duplicate) for face in found) == [
+        ("a", True),
+        ("a", True),
+        ("b", False),
+    ]
+
+
+def test_a_picture_that_leaves_it_open_whose_it_is_is_skipped_and_a_choice_settles_it(
+    app: Sayso, lfw: Path
+) -> None:
+    one, again = _available(lfw, PEOPLE[0], 2)
+    (other,) = _available(lfw, PEOPLE[1], 1)
+    both = _png([Image.open(again), Image.open(other)])
+    done = app.enroll("club", subject="a", pictures=[one, both], consent=CONSENT)
+    assert done.enrolled == 1
+    assert isinstance(done.pictures[1].error, AmbiguousFace)
+    done = app.enroll(
+        "club", subject="a", pictures=[both], consent=CONSENT, face=(60, 60, 190, 200)
+    )
+    assert done.enrolled == 1
+    assert done.pictures[0].box is not None
+    assert done.pictures[0].box[2] < 250

@@ -3,7 +3,8 @@
 ``enrol_pictures`` and ``enrol_templates`` run inside the core's change. Both go through ``_leave``,
 where the collection is pinned to its model and a consent is required.
 
-No bystanders: only the largest face of a picture is enrolled; and none that is more like another
+No bystanders: only the face that a picture is of is enrolled, or the one that the caller says
+(``sayso.choosing``); and none that is more like another
 enrolled subject than like the one it is given for, unless the caller says that it is so.
 """
 
@@ -16,14 +17,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sayso.choosing import FaceChoice, choose_row, in_doubt, side
 from sayso.conflicts import Likeness, conflicting, message
 from sayso.errors import (
-    AmbiguousFace,
     EnrolmentError,
     FaceTooPoor,
     LooksLikeAnother,
     NameConflict,
-    NoFaceFound,
     SaysoError,
 )
 from sayso.gallery import collections, consents, faces, subjects
@@ -38,9 +38,6 @@ from sayso.vision.types import Analysis, Face
 #: than 24 most of them are made up by the enlargement.
 MIN_HEIGHT = 24.0
 MIN_QUALITY = 10.0
-#: Another face, good or not, with sides of at least this share of the largest one's makes it a
-#: guess whom the picture shows.
-COMPARABLE = 0.8
 #: From where on something is said to be wrong with a face that is too poor: pixels, degrees, 0 to
 #: 100 twice, and a score from 0 to 1.
 _SMALL, _TURNED, _DARK, _BLURRED, _DOUBTFUL = 32.0, 35.0, 25.0, 12.0, 0.5
@@ -140,31 +137,23 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def choose_face(analysis: Analysis, digest: str) -> Chosen:
-    """Choose the largest face, which must be a good one.
+def choose_face(analysis: Analysis, digest: str, face: FaceChoice | None = None) -> Chosen:
+    """Choose the face that a picture is of, or the one that the caller says, which must be good.
 
     Nobody smaller is taken in its place: a picture of somebody out of focus would enrol whoever
-    stands behind them. Raises NoFaceFound, FaceTooPoor (the largest face is not high enough or
-    not good enough), or AmbiguousFace (another face, good or not, is of comparable size).
+    stands behind them. Raises NoFaceFound, FaceTooPoor (the face is not high enough or not good
+    enough), or AmbiguousFace (others, good or not, stand out as much); see ``sayso.choosing``.
     """
-    if not analysis.faces:
-        raise NoFaceFound("no face was found in the picture")
-    sides = [_side(face) for face in analysis.faces]
-    largest = int(np.argmax(sides))
-    face = analysis.faces[largest]
-    if not _good(face):
+    row = choose_row(analysis, face)
+    found = analysis.faces[row]
+    if not _good(found):
+        which = "largest face" if face in (None, "largest") else "face"
         raise FaceTooPoor(
-            f"the largest face is {face.height:.0f} px high with quality "
-            f"{face.quality.overall:.0f}; enrolment needs {MIN_HEIGHT:.0f} px and quality "
+            f"the {which} is {found.height:.0f} px high with quality "
+            f"{found.quality.overall:.0f}; enrolment needs {MIN_HEIGHT:.0f} px and quality "
             f"{MIN_QUALITY:.0f}"
         )
-    comparable = sum(side >= COMPARABLE * sides[largest] for side in sides)
-    if comparable > 1:
-        raise AmbiguousFace(
-            f"{comparable} faces of about the same size are in the picture, so it is not clear "
-            "whose it is: crop it to one face"
-        )
-    return chosen(analysis, largest, digest)
+    return chosen(analysis, row, digest)
 
 
 def chosen(analysis: Analysis, row: int, digest: str) -> Chosen:
@@ -188,17 +177,16 @@ def choose_or_leave(
     The chosen one needs ``min_quality``, where that is more than every enrolment asks.
     """
     least = max(min_quality, MIN_QUALITY)
-    order = sorted(range(len(analysis.faces)), key=lambda i: -_side(analysis.faces[i]))
-    sides = [_side(analysis.faces[i]) for i in order]
-    reasons = [left_reasons(analysis.faces[i], least) for i in order]
-    alone = sum(side >= COMPARABLE * sides[0] for side in sides) == 1 if sides else False
-    take = alone and not reasons[0]
+    likeliest = in_doubt(analysis)
+    row = likeliest[0] if len(likeliest) == 1 else None
+    if row is not None and left_reasons(analysis.faces[row], least):
+        row = None
+    order = sorted(range(len(analysis.faces)), key=lambda i: -side(analysis.faces[i]))
     left = tuple(
-        LeftFace(analysis.faces[i], why or ("EXCEEDS_MAX_FACES",))
-        for place, (i, why) in enumerate(zip(order, reasons, strict=True))
-        if place or not take
+        LeftFace(found, left_reasons(found, least) or ("EXCEEDS_MAX_FACES",))
+        for found in (analysis.faces[i] for i in order if i != row)
     )
-    return (chosen(analysis, order[0], digest) if take else None), left
+    return (None if row is None else chosen(analysis, row, digest)), left
 
 
 def left_reasons(face: Face, min_quality: float) -> tuple[LeftReason, ...]:
@@ -366,6 +354,7 @@ def _outcomes(
                 quality=picture.face.quality,
                 repeated=digest in seen,
                 notices=picture.notices,
+                turn=picture.face.turn,
             )
         )
         seen.add(digest)  # the same picture twice in one call: the second is a repetition
@@ -443,7 +432,3 @@ def _origin(picture: Chosen) -> faces.Origin:
 
 def _good(face: Face, min_quality: float = MIN_QUALITY) -> bool:
     return face.height >= MIN_HEIGHT and face.quality.overall >= min_quality
-
-
-def _side(face: Face) -> float:
-    return float(np.sqrt(max(face.width, 0) * max(face.height, 0)))

@@ -59,7 +59,9 @@ class PictureEnrolment:
     ``picture`` is the path as given, or ``picture 2`` for the second of a list given as bytes.
     ``faces`` counts the faces that were found, of which at most one is enrolled. ``repeated``
     is True when that picture had enrolled the subject before: ``face_id`` is then the old one.
-    ``notices`` say what people are to know of the picture's file.
+    ``notices`` say what people are to know of the picture's file. ``turn`` is how far the head was
+    turned clockwise in the picture: 0, 90, 180 or 270 degrees. It is enrolled as if it were
+    upright.
     """
 
     picture: str
@@ -70,6 +72,7 @@ class PictureEnrolment:
     repeated: bool = False
     error: SaysoError | None = None
     notices: tuple[str, ...] = ()
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +134,13 @@ class RecognizedFace:
     """A face in a picture, with the subject it was recognised as, or None when unknown.
 
     A face of somebody whose consent does not cover the purpose is unknown like any other.
+    ``duplicate`` is True where another face of the picture was recognised as the same subject: a
+    mirror or a picture in the picture shows people twice, or else one of the names is wrong.
     """
 
     face: Face
     candidate: Candidate | None
+    duplicate: bool = False
 
     @property
     def box(self) -> tuple[float, float, float, float]:

@@ -21,9 +21,11 @@ def of_face(face: Face, matched: RecognizedFace | None = None) -> dict[str, Any]
         "score": round(face.score, 4),
         "landmarks": [[round(float(x), 2), round(float(y), 2)] for x, y in face.landmarks],
         "quality": of_quality(face.quality),
+        "turn": face.turn,
         "subject": matched.subject if matched else None,
         "similarity": _rounded(matched.similarity) if matched else None,
         "expected_false_matches": None if expected is None else significant(expected),
+        "duplicate": bool(matched and matched.duplicate),
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sayso.choosing import PLACES, Place
 from sayso.cli.enrolling import enrol_one_by_one, line_of, of_picture, outcome_of
 from sayso.cli.gallery import (
     EVIDENCE_HELP,
@@ -34,11 +35,25 @@ from sayso.cli.pictures import (
     require_models,
 )
 from sayso.cli.progress import busy
+from sayso.errors import AmbiguousFace
 
 if TYPE_CHECKING:
     from sayso.folders import PassedOver
     from sayso.results import Consent, Enrolment
     from sayso.vision.types import Mode
+
+
+def _which(
+    _context: click.Context, _parameter: click.Parameter, given: str | None
+) -> int | Place | None:
+    if given is None:
+        return None
+    for place in PLACES:
+        if given == place:
+            return place
+    if given.isascii() and given.isdigit() and 0 < len(given) < 6 and int(given) > 0:
+        return int(given)
+    raise click.BadParameter(f"{given!r} is not a number from 1 on, largest or central")
 
 
 @click.command(short_help="Enrol a person who agreed, from pictures.")
@@ -68,6 +83,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Enrol a face even if it is more like another enrolled subject: you know whose it is.",
 )
+@click.option(
+    "--face",
+    metavar="N|largest|central",
+    callback=_which,
+    help='Which face of each picture is the subject\'s: its number in what "sayso faces" lists, '
+    "from 1, the largest, or the one nearest the middle. The one that stands out unless given.",
+)
 @mode_option
 @recursive_option
 @json_option
@@ -82,6 +104,7 @@ def enroll(
     evidence: str | None,
     until: datetime | None,
     allow_lookalike: bool,
+    face: int | Place | None,
     mode: Mode,
     recursive: bool,
     as_json: bool,
@@ -91,10 +114,11 @@ def enroll(
     """Enrol SUBJECT from pictures, or folders of pictures, on the consent that you describe.
 
     Without --purpose and --evidence, a consent recorded earlier with "sayso consents add" must be
-    live. The largest face of each picture is enrolled if it is good, and nobody else in it;
-    pictures with several faces of similar size are refused, and so is a face that is more like
-    another enrolled subject. With --jsonl each picture is enrolled by itself, as soon as it was
-    looked at; otherwise all of them at once.
+    live. The largest face of each picture is enrolled if it is good, and nobody else in it; of
+    several of similar size the one that is whole and in the middle. Pictures where that is not
+    clear are skipped, and a face that is more like another enrolled subject is refused. With
+    --jsonl each picture is enrolled by itself, as soon as it was looked at; otherwise all of them
+    at once.
     """
     check_options(jsonl, resume=resume, as_json=as_json)
     consent = None
@@ -115,6 +139,7 @@ def enroll(
                 consent=consent,
                 mode=mode,
                 allow_lookalike=allow_lookalike,
+                face=face,
             )
 
         if jsonl is not None:
@@ -127,6 +152,7 @@ def enroll(
                 until=until,
                 mode=mode,
                 allow_lookalike=allow_lookalike,
+                face=face,
                 version=app.template_version,
             )
             return enrol_one_by_one(app, job, enrol, Lines(jsonl, asked, line_of, resume=resume))
@@ -136,8 +162,14 @@ def enroll(
     for path, picture in zip(job.paths, result.pictures, strict=True):
         complain_of(path, picture.notices)
         if picture.error is not None:
-            well = False
+            # Somebody was enrolled; a picture that leaves it open whose it is was skipped.
+            well = well and isinstance(picture.error, AmbiguousFace)
             complain(shown(about(path, picture.error)))
+        elif picture.turn:
+            complain(
+                f"{shown(path)}: the head is turned by {picture.turn} degrees; it was enrolled as "
+                "if it were upright"
+            )
     if as_json:
         print_json(_document(result, job.passed_over))
     else:

@@ -68,6 +68,7 @@ def of_picture(picture: PictureEnrolment) -> dict[str, Any]:
         "repeated": picture.repeated,
         "box": of_box(picture.box),
         "quality": of_quality(picture.quality),
+        "turn": picture.turn,
         "notices": list(picture.notices),
     }
 
@@ -78,7 +79,9 @@ def outcome_of(picture: PictureEnrolment) -> str:
         return "not enrolled"
     if picture.repeated:
         return "was enrolled before"
-    return f"enrolled, the largest of {picture.faces} faces" if picture.faces > 1 else "enrolled"
+    turned = f", turned by {picture.turn} degrees" if picture.turn else ""
+    of = f", one of {picture.faces} faces" if picture.faces > 1 else ""
+    return f"enrolled{of}{turned}"
 
 
 def _require_there(app: Sayso, lines: Sequence[Line]) -> None:

@@ -19,6 +19,7 @@ from sayso.audit.events import (
     LookalikeRefused,
     TemplatesEnrolled,
 )
+from sayso.choosing import FaceChoice, check_choice
 from sayso.conflicts import SAME_PERSON, Likeness
 from sayso.core.base import Act, Call
 from sayso.core.galleries import declared
@@ -58,8 +59,14 @@ class Enrolling(Looking):
         consent: Consent | None = None,
         mode: Mode = "balanced",
         allow_lookalike: bool = False,
+        face: FaceChoice | Sequence[float] | None = None,
     ) -> Enrolment:
-        """Enrol the largest face of each picture, if it is a good one, as the subject's.
+        """Enrol the face that each picture is of, if it is a good one, as the subject's.
+
+        That is the largest; of several of about the same size the one that is whole and in the
+        middle, where one clearly is. A picture of which it is not clear is skipped, and so says
+        the outcome. ``face`` says it for every picture: a number from 1 in the order of
+        ``detect``, ``"largest"``, ``"central"``, or a box x1, y1, x2, y2 in pixels.
 
         Without ``consent``, one on record must be live. The outcome tells what became of each
         picture. When none can be used, the first one's error is raised and nothing is recorded. A
@@ -74,11 +81,12 @@ class Enrolling(Looking):
         check_subject(subject)
         if isinstance(pictures, str | bytes | Path) or not pictures:
             raise EnrolmentError("give a list of at least one picture to enrol from")
+        choice = check_choice(face)
         attested = consent is None
         consent = self._offered(call, consent)
         version = self._comparable(collection)
         names = [shown(picture) or f"picture {i}" for i, picture in enumerate(pictures, 1)]
-        found = [self._choose(picture, mode) for picture in pictures]
+        found = [self._choose(picture, mode, choice) for picture in pictures]
         named = list(zip(names, found, strict=True))
         chosen = [each for each in found if isinstance(each, Chosen)]
         # Also what is told of a picture that cannot be used is on record.
@@ -195,12 +203,14 @@ class Enrolling(Looking):
             attested=attested,
         )
 
-    def _choose(self, picture: PictureSource, mode: Mode) -> Chosen | Rejected:
+    def _choose(
+        self, picture: PictureSource, mode: Mode, face: FaceChoice | None
+    ) -> Chosen | Rejected:
         found, digest = 0, None
         try:
-            analysis, digest = self._analyse(picture, mode)
+            analysis, digest = self._analyse(picture, mode, every_turn=True)
             found = len(analysis.faces)
-            return choose_face(analysis, digest)
+            return choose_face(analysis, digest, face)
         except (PictureError, EnrolmentError) as error:
             return Rejected(error, found, digest)
 

@@ -31,7 +31,7 @@ class Indexing(Enrolling):
         consent: Consent | None = None,
         allow_lookalike: bool = False,
     ) -> PictureIndexing:
-        """Enrol the largest face of a picture, if it is a good one, as the subject's.
+        """Enrol the face that a picture is of, if it is a good one, as the subject's.
 
         As ``enroll``, but that nobody can be enrolled from the picture is no error: what became of
         every face is told. ``min_quality``, 0 to 100, may ask more of the face than every
@@ -47,7 +47,7 @@ class Indexing(Enrolling):
         attested = consent is None
         consent = self._offered(call, consent)
         version = self._comparable(collection)
-        analysis, digest = self._analyse(picture, mode)
+        analysis, digest = self._analyse(picture, mode, every_turn=True)
         one, left = choose_or_leave(analysis, digest, min_quality)
         if one is None:
             self._record_detected(call, [(digest, len(analysis.faces))])

@@ -162,10 +162,16 @@ class Looking(Base):
             )
         return found
 
-    def _analyse(self, picture: PictureSource, mode: Mode) -> tuple[Analysis, str]:
-        """Return what is in a picture, and the sha256 of its file, in hex."""
+    def _analyse(
+        self, picture: PictureSource, mode: Mode, *, every_turn: bool = False
+    ) -> tuple[Analysis, str]:
+        """Return what is in a picture, and the sha256 of its file, in hex.
+
+        With ``every_turn`` every face is looked at turned, and not only where it is doubtful.
+        """
         decoded, digest = self._decoded(picture, whole=False)
-        return self._resources.analyzer().analyze(decoded, mode=mode), digest
+        analyzer = self._resources.analyzer()
+        return analyzer.analyze(decoded, mode=mode, every_turn=every_turn), digest
 
     def _decoded(self, picture: PictureSource, *, whole: bool = True) -> tuple[Picture, str]:
         """Return the pixels of a picture, and the sha256 of its file, in hex.

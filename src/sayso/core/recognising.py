@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -57,10 +58,11 @@ class Recognising(Looking):
         A face that resembles nobody enrolled, and one of somebody whose consent does not cover the
         purpose, are unknown alike. Each face is judged by itself: when two of them resemble the
         same subject both are named, since a picture of pictures, or a mirror, shows people twice,
-        and each name carries its own expected number of false matches. The collection's rule
-        decides how similar a match must be for that many faces and that many enrolled;
-        ``min_similarity`` may ask for more, never for less. The answer's ``threshold`` says what
-        had to be reached. ``purpose`` may be left out by a caller who has one.
+        and each name carries its own expected number of false matches; both are marked as
+        duplicates, since otherwise one of the names is wrong. The collection's rule decides how
+        similar a match must be for that many faces and that many enrolled; ``min_similarity`` may
+        ask for more, never for less. The answer's ``threshold`` says what had to be reached.
+        ``purpose`` may be left out by a caller who has one.
 
         Raises CollectionNotFound, InvalidName, ConsentRequired (no purpose), AccessDenied (another
         purpose than the caller's), ModelConflict, PictureError, ModelError, and GalleryError for a
@@ -72,9 +74,11 @@ class Recognising(Looking):
         analysis, digest = self._analyse(picture, mode)
         decision = self._decision(collection, measured, min_similarity, len(analysis.faces))
         found = self._match(call, analysis.templates, 1, decision, picture=self._audited(digest))
+        best = [candidates[0] if candidates else None for candidates in found]
+        times = Counter(each.subject for each in best if each is not None)
         named = (
-            RecognizedFace(face, candidates[0] if candidates else None)
-            for face, candidates in zip(analysis.faces, found, strict=True)
+            RecognizedFace(face, each, each is not None and times[each.subject] > 1)
+            for face, each in zip(analysis.faces, best, strict=True)
         )
         return Recognition(
             shown(picture),

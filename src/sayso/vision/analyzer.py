@@ -21,6 +21,7 @@ from sayso.vision.turning import (
     look_again,
     look_for_turned,
     settled,
+    turned_beside,
 )
 from sayso.vision.types import Analysis, Face, Mode, Picture
 
@@ -42,9 +43,22 @@ class Analyzer:
     def detect(
         self, picture: Picture, *, mode: PlanName, min_score: float, in_front: bool = False
     ) -> Detections:
-        """Only find faces; see ``sayso.vision.detector.Detector.detect``."""
-        return self._detector.detect(
+        """Only find faces; see ``sayso.vision.detector.Detector.detect``.
+
+        The plan of redaction finds those, too, that only the picture turned shows.
+        """
+        found = self._detector.detect(
             picture.pixels, mode=mode, min_score=min_score, in_front=in_front
+        )
+        if mode != "redaction":
+            return found
+        return turned_beside(
+            self._detector,
+            picture.pixels,
+            found,
+            mode=mode,
+            min_score=min_score,
+            in_front=in_front,
         )
 
     def analyze(

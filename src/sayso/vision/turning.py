@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from sayso.vision.alignment import similarity_transforms, warp
 from sayso.vision.detections import Detections, joined
 from sayso.vision.detector import Detector
-from sayso.vision.geometry import overlaps
+from sayso.vision.geometry import overlaps, suppress
 from sayso.vision.heads import heads
+from sayso.vision.passes import PlanName
 from sayso.vision.pose import poses
 from sayso.vision.types import Mode
 
@@ -50,6 +51,8 @@ _UNCONFIRMED = 0.8
 #: The long side at which a whole picture is looked at turned, the score that is worth a close look,
 #: and how many such.
 _WHOLE, _WORTH, _MOST = 448, 0.4, 8
+#: That long side where nobody may be missed, and the score that is worth a whole plan in that turn.
+_WHOLE_WARY, _WORTH_A_PLAN = 512, 0.6
 #: A face that overlaps another by more is the same.
 _SAME_FACE = 0.3
 
@@ -137,6 +140,47 @@ def look_again(
     return SecondLook(Detections(boxes, scores, points), changed, contradicted, unconfirmed)
 
 
+def turned_beside(
+    detector: Detector,
+    pixels: NDArray[np.uint8],
+    found: Detections,
+    *,
+    mode: PlanName,
+    min_score: float,
+    in_front: bool,
+) -> Detections:
+    """``found``, and what a whole plan finds in the picture turned where a glance sees more faces.
+
+    For those who may miss nobody: a glance at each turn is cheap, and where it sees a face better
+    than a glance at the upright picture does, the picture is looked at in that turn as a whole.
+    """
+    height, width = pixels.shape[:2]
+    upright = _glance_turned(detector, pixels, 0, _WHOLE_WARY)
+    everything = found
+    for turn in (90, 180, 270):
+        seen = _glance_turned(detector, pixels, turn, _WHOLE_WARY)
+        sure = seen.take(seen.scores >= _WORTH_A_PLAN)
+        better = [
+            row
+            for row in range(len(sure))
+            if _new(sure, row, upright.take(upright.scores > sure.scores[row] - _CLEARER))
+        ]
+        if not better:
+            continue
+        looked = detector.detect(
+            _quarters(pixels, turn), mode=mode, min_score=min_score, in_front=in_front
+        )
+        more = joined(
+            [_turned_back(looked, turn, width, height), sure.take(np.array(better, np.intp))]
+        )
+        rows: list[int] = []
+        for row in range(len(more)):
+            if _new(more, row, everything) and _new(more, row, more.take(np.array(rows, np.intp))):
+                rows.append(row)
+        everything = joined([everything, more.take(np.array(rows, np.intp))])
+    return everything.take(np.argsort(-everything.scores, kind="stable"))
+
+
 def look_for_turned(
     detector: Detector,
     pixels: NDArray[np.uint8],
@@ -165,25 +209,28 @@ def whole_turned(detector: Detector, pixels: NDArray[np.uint8], side: int) -> De
 
     The picture is reduced to the long ``side`` in pixels; coordinates are its own.
     """
+    seen = joined([_glance_turned(detector, pixels, turn, side) for turn in (90, 180, 270)])
+    seen = seen.take(np.argsort(-seen.scores, kind="stable"))
+    return seen.take(suppress(seen.boxes, seen.scores, _SAME_FACE))
+
+
+def _glance_turned(
+    detector: Detector, pixels: NDArray[np.uint8], turn: int, side: int
+) -> Detections:
+    """What one cheap pass finds in a reduced picture in one turn, in the picture's coordinates."""
     height, width = pixels.shape[:2]
     scale = min(1.0, side / max(width, height))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if scale < 1 else pixels
-    parts = []
-    for turn in (90, 180, 270):
-        looked = detector.glance(np.ascontiguousarray(np.rot90(small, turn // 90), np.uint8))
-        parts.append(_turned_back(looked, turn, *size))
-    all_found = joined(parts)
+    looked = detector.glance(_quarters(np.asarray(small, np.uint8), turn))
+    seen = _turned_back(looked, turn, *size)
     true = np.array([width / size[0], height / size[1]], np.float32)
-    all_found = Detections(
-        all_found.boxes * np.tile(true, 2), all_found.scores, all_found.landmarks * true
-    )
-    all_found = all_found.take(np.argsort(-all_found.scores, kind="stable"))
-    chosen: list[int] = []
-    for row in range(len(all_found)):
-        if not _overlapping(all_found.boxes[row], [all_found.take(np.array(chosen, np.intp))]):
-            chosen.append(row)
-    return all_found.take(np.array(chosen, np.intp))
+    return Detections(seen.boxes * np.tile(true, 2), seen.scores, seen.landmarks * true)
+
+
+def _quarters(pixels: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
+    """A picture turned anticlockwise, so that a head that is turned by as much is upright."""
+    return np.ascontiguousarray(np.rot90(pixels, turn // 90))
 
 
 def settled(second: SecondLook) -> NDArray[np.intp]:
@@ -198,7 +245,8 @@ def settled(second: SecondLook) -> NDArray[np.intp]:
     order = order[~doubted[order]]
     owners = order[heads(second.found.take(order))]
     same = (owners != order) & (second.changed[order] | second.changed[owners])
-    return order[~same]
+    left: NDArray[np.intp] = order[~same]
+    return left
 
 
 def _best_roll(
@@ -278,7 +326,7 @@ def _turned_back(found: Detections, turn: int, width: int, height: int) -> Detec
         points = np.stack([width - y, x], axis=-1)
     elif turn == 180:
         points = np.stack([width - x, height - y], axis=-1)
-    else:
+    elif turn == 270:
         points = np.stack([y, height - x], axis=-1)
     corners = points[:, :2]
     boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
@@ -299,6 +347,10 @@ def _overlapping(box: NDArray[np.float32], others: list[Detections]) -> bool:
     return any(
         len(each) and bool((overlaps(box[None], each.boxes) > _SAME_FACE).any()) for each in others
     )
+
+
+def _new(found: Detections, row: int, known: Detections) -> bool:
+    return not _overlapping(found.boxes[row], [known])
 
 
 def _wrapped(degrees: float) -> float:

@@ -16,6 +16,13 @@ from sayso.vision import types as vision
 _Four = Field(min_length=4, max_length=4)
 Box = Annotated[list[float], _Four]
 Point = Annotated[list[float], Field(min_length=2, max_length=2)]
+Turn = Annotated[
+    int,
+    Field(
+        description="How far the head is turned clockwise in the picture, in degrees: 0, 90, 180 "
+        "or 270."
+    ),
+]
 _BOX = "x1, y1, x2, y2 in pixels of the upright picture; may leave it."
 _EXPECTED = (
     "How many strangers would be expected to score at least this high, among those whom the "
@@ -54,6 +61,7 @@ class Face(Answer):
         "picture, each x, y in pixels.",
     )
     quality: Quality
+    turn: Turn
 
     @classmethod
     def of(cls, found: vision.Face) -> Face:
@@ -63,6 +71,7 @@ class Face(Answer):
             score=round(found.score, 4),
             landmarks=_points(found),
             quality=Quality.of(found.quality),
+            turn=found.turn,
         )
 
 
@@ -75,6 +84,10 @@ class NamedFace(Face):
     )
     similarity: float | None = Field(description="0 to 100; null when unknown.")
     expected_false_matches: float | None = Field(description=f"{_EXPECTED} Null when unknown.")
+    duplicate: bool = Field(
+        description="Whether another face of the picture was recognised as the same subject: a "
+        "mirror or a picture in the picture, or one of the names is wrong."
+    )
 
     @classmethod
     def of_recognised(cls, found: RecognizedFace) -> NamedFace:
@@ -85,6 +98,8 @@ class NamedFace(Face):
             score=round(found.score, 4),
             landmarks=_points(found.face),
             quality=Quality.of(found.quality),
+            turn=found.face.turn,
+            duplicate=found.duplicate,
             subject=found.subject,
             similarity=None if similarity is None else round(similarity, 2),
             expected_false_matches=None if expected is None else significant(expected),

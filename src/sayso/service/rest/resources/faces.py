@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import Query
 from pydantic import Field
 from starlette.responses import Response
 
 from sayso import results
+from sayso.choosing import FaceChoice, Place
 from sayso.core import Sayso
 from sayso.results import DeletionFailure
 from sayso.service.rest import kinds, values
@@ -23,11 +24,12 @@ from sayso.service.rest.asking import (
 )
 from sayso.service.rest.calls import Changing, IfMatch, Reading
 from sayso.service.rest.conditions import require_match
-from sayso.service.rest.documents import Box, EnrolledFace, Quality, box
+from sayso.service.rest.documents import Box, EnrolledFace, Quality, Turn
+from sayso.service.rest.documents import box as box_of
 from sayso.service.rest.operations import OF_ENROLMENTS, OF_PICTURES, Resource
 from sayso.service.rest.pages import Page, Paged
 from sayso.service.rest.pictures import MOST_PICTURES, Picture, read_pictures, takes_pictures
-from sayso.service.rest.problems import Refused
+from sayso.service.rest.problems import Refused, invalid
 from sayso.service.rest.replays import Done
 from sayso.service.rest.resources.consents import ConsentOffer
 from sayso.service.rest.values import Answer, Asked, Id
@@ -43,7 +45,7 @@ class NewFaces(Asked):
         min_length=1,
         max_length=MOST_PICTURES,
         repr=False,
-        description="The largest face of each picture is enrolled, if it is a good one.",
+        description="The face that each picture is of is enrolled, if it is a good one.",
     )
     consent: ConsentOffer | None = Field(
         default=None,
@@ -60,6 +62,7 @@ class EnrolledPicture(Answer):
     repeated: bool = Field(description="Whether that picture had enrolled the subject before.")
     box: Box | None
     quality: Quality | None
+    turn: Turn
     error: str | None = Field(description="Why the picture enrolled nobody, or null.")
     error_type: str | None = Field(description="The type of that problem, or null.")
     notices: list[str] = Field(description="What people are to know of the picture's file.")
@@ -73,8 +76,9 @@ class EnrolledPicture(Answer):
             faces=found.faces,
             face_id=found.face_id,
             repeated=found.repeated,
-            box=None if found.box is None else box(found.box),
+            box=None if found.box is None else box_of(found.box),
             quality=None if found.quality is None else Quality.of(found.quality),
+            turn=found.turn,
             error=None if error is None else str(error),
             error_type=None if error is None else kinds.of(error).type,
             notices=list(found.notices),
@@ -164,14 +168,35 @@ async def enrol_faces(
         bool,
         Query(description="Enrol a face that is more like another subject's all the same."),
     ] = False,
+    face: Annotated[
+        str | None,
+        Query(
+            pattern=r"^(largest|central|[1-9][0-9]{0,4})$",
+            description="Which face of each picture is the subject's: a number from 1 in the order "
+            "in which `POST /v1/faces` lists them, `largest` or `central`.",
+        ),
+    ] = None,
+    box: Annotated[
+        str | None,
+        Query(
+            max_length=120,
+            description="In the place of `face`: x1,y1,x2,y2 in pixels of the upright picture, "
+            "which the subject's face overlaps by half.",
+        ),
+    ] = None,
 ) -> Response:
-    """Enrol the largest good face of each picture as the subject's, who is made if need be.
+    """Enrol the face that each picture is of as the subject's, who is made if need be.
+
+    That is the largest; of several of about the same size the one that is whole and in the middle,
+    where one clearly is. A picture of which that is not clear is skipped, unless `face` or `box`
+    say which. A head that is turned is enrolled as if it were upright, and `turn` says so.
 
     It takes a consent: in the request, on record, or by the attestation of the access key; and the
     right to `enrol`. When no picture can be used, nothing is recorded, and the first one's problem
     is answered. A picture that enrolled the subject before does not do so again; where all did,
     the status is 200.
     """
+    chosen = _choice(face, box)
     body = await read_pictures(call, NewFaces, parts={"consent": ConsentOffer})
 
     def work() -> Done:
@@ -183,6 +208,7 @@ async def enrol_faces(
             consent=None if offer is None else offer.consent("/consent"),
             mode=mode,
             allow_lookalike=allow_lookalike,
+            face=chosen,
         )
         answer = Enrolment.of(found, body.names)
         if found.enrolled:
@@ -281,6 +307,19 @@ async def delete_face(
         return Done(DeletedFaces.of(found))
 
     return await call.change(work, collection=collection)
+
+
+def _choice(face: str | None, box: str | None) -> FaceChoice | None:
+    """Return which face a request asks for; refuses two ways of saying it, and what is no box."""
+    if box is None:
+        return int(face) if face and face.isdigit() else cast("Place | None", face)
+    if face is not None:
+        raise invalid("query", "box", "give face or box, not both")
+    try:
+        x1, y1, x2, y2 = (float(side) for side in box.split(","))
+    except ValueError:
+        raise invalid("query", "box", "a box is four numbers: x1,y1,x2,y2") from None
+    return x1, y1, x2, y2
 
 
 def _found(app: Sayso, collection: str, face: str) -> EnrolledFace:
