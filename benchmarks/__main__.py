@@ -17,6 +17,7 @@ NAMES = (
     "detection",
     "accuracy",
     "quality",
+    "turned",
     "groups",
     "promises",
     "defaults",

@@ -178,7 +178,7 @@ def test_somebody_who_is_named_twice_in_a_picture_is_marked_and_nobody_else(
     (other,) = _available(lfw, PEOPLE[1], 1)
     app.enroll("club", subject="a", pictures=[one], consent=CONSENT)
     app.enroll("club", subject="b", pictures=[other], consent=CONSENT)
-    images = [Image.open(path) for path in (one, again, other)]
+    images: list[Image.Image] = [Image.open(path) for path in (one, again, other)]
     found = [face for face in app.recognize("club", _png(images), purpose=PURPOSE) if face.subject]
     assert sorted((face.subject, face.duplicate) for face in found) == [
         ("a", True),

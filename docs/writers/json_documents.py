@@ -169,6 +169,8 @@ _MEANINGS = {
     "cosine": "the raw score of the recogniser, -1 to 1",
     "created": "when it was made: ISO 8601, UTC",
     "default": "whether the first command that needs it fetches it",
+    "duplicate": "whether another face of the picture was recognised as the same subject: a mirror "
+    "or a picture in the picture, or one of the names is wrong",
     "enrolled": "how many faces are new (enroll), or the enrolled faces (subjects show)",
     "erased": "of a tombstone, when; of a purpose that is met, the tombstones; of a restoration, "
     "how many did not come back",
@@ -226,6 +228,8 @@ _MEANINGS = {
     "title": "what it is",
     "tombstone": "what is left of the subject when nothing stood any more, or null",
     "training_data": "what is known about it",
+    "turn": "how far the head is turned clockwise in the picture, in degrees: 0, 90, 180 or 270; a "
+    "turned one is enrolled as if it were upright",
     "until": "when the consent ends, or null",
     "visible": "share of the face inside the picture, 0 to 1",
     "width": "in pixels",

@@ -24,7 +24,7 @@ def analyzer(model_store: ModelStore) -> Analyzer:
 @pytest.fixture(scope="module")
 def portrait() -> NDArray[np.uint8]:
     bgr = cv2.imread(str(require("people", "eileen_collins_nasa.png")))
-    return np.ascontiguousarray(bgr[:, :, ::-1])
+    return np.ascontiguousarray(np.asarray(bgr, np.uint8)[:, :, ::-1])
 
 
 def turned(pixels: NDArray[np.uint8], degrees: int) -> Picture:

@@ -12,7 +12,6 @@ from sayso.vision.detections import Detections, joined
 from sayso.vision.detector import DEFAULT_MIN_SCORE, Detector
 from sayso.vision.embedder import Embedder
 from sayso.vision.passes import PlanName
-from sayso.vision.pose import poses
 from sayso.vision.quality import qualities
 from sayso.vision.turning import (
     SecondLook,
@@ -28,9 +27,8 @@ from sayso.vision.types import Analysis, Face, Mode, Picture
 #: In balanced mode faces from this height in pixels are embedded together with their mirror
 #: image. Of such faces a picture cannot hold many; of smaller ones it can, and time counts.
 _LARGE = 80.0
-#: A picture with a face of this height in pixels that is beyond doubt, upright or known to be
-#: turned by more than so many degrees, is not looked at turned as a whole.
-_PLAIN_HEIGHT, _TURNED = 24.0, 45.0
+#: A picture with a face of this height in pixels that is beyond doubt is not looked at turned.
+_PLAIN_HEIGHT = 24.0
 
 
 class Analyzer:
@@ -79,8 +77,9 @@ class Analyzer:
         found = self.detect(picture, mode=mode, min_score=min_score)
         every = every_turn or mode == "thorough"
         measured, second = self._measure(picture, found, mode, every)
+        doubt = every or not _beyond_doubt(measured, second).any()
         measured = measured.take(settled(second))
-        if every or not measured.beyond_doubt().any():
+        if doubt:
             more = look_for_turned(
                 self._detector, picture.pixels, measured.found, self._strength(picture), mode=mode
             )
@@ -156,13 +155,6 @@ class _Measured:
         self.templates[rows] = others.templates
         self.strengths[rows] = others.strengths
 
-    def beyond_doubt(self) -> NDArray[np.bool_]:
-        """Which are surely faces, and upright or known to be turned."""
-        turned = np.abs(poses(self.found.landmarks)[:, 2]) > _TURNED
-        heights = self.found.boxes[:, 3] - self.found.boxes[:, 1]
-        sure = turned | ~casts_doubt(self.found, self.strengths)
-        return np.asarray(sure & ~self.contradicted & (heights >= _PLAIN_HEIGHT))
-
     def analysis(self, picture: Picture) -> Analysis:
         """Return what is told of them."""
         measured = qualities(
@@ -185,6 +177,13 @@ class _Measured:
             )
         )
         return Analysis(picture.width, picture.height, faces, self.templates, picture.notices)
+
+
+def _beyond_doubt(measured: _Measured, second: SecondLook) -> NDArray[np.bool_]:
+    """Which are surely faces, and upright or known to be turned."""
+    heights = measured.found.boxes[:, 3] - measured.found.boxes[:, 1]
+    sure = second.confirmed | ~casts_doubt(measured.found, measured.strengths)
+    return np.asarray(sure & ~second.contradicted & (heights >= _PLAIN_HEIGHT))
 
 
 def _joined(some: _Measured, others: _Measured) -> _Measured:

@@ -16,6 +16,7 @@ from sayso.vision.merging import FACE_SCORE, comparable, merge
 from sayso.vision.passes import COARSE_MIN_HEIGHT, DetectorName, Pass, PlanName, plan
 from sayso.vision.runtime import Session
 from sayso.vision.tiling import padded, tiles
+from sayso.vision.types import Mode
 
 #: Below these a detector's candidates are not looked at at all.
 _CANDIDATE_SCORE: dict[DetectorName, float] = {"centerface": 0.1, "yunet": 0.3}
@@ -75,6 +76,13 @@ class Detector:
         found = joined(list(self._per_tile("yunet", pixels)))
         found = found.take(suppress(found.boxes, found.scores, _SAME_IN_PASS["yunet"]))
         return Detections(found.boxes, comparable(found.scores, "yunet"), found.landmarks)
+
+    def look(self, pixels: NDArray[np.uint8], *, mode: Mode) -> Detections:
+        """What a mode's detectors find in a small picture at the size it has, best first."""
+        height, width = pixels.shape[:2]
+        names: list[DetectorName] = ["yunet"] if mode == "fast" else ["centerface", "yunet"]
+        passes = [Pass(name, 1.0) for name in names]
+        return merge([(each, self._run(each, pixels, (width, height))) for each in passes])
 
     def _run(
         self, entry: Pass, picture: NDArray[np.uint8], original: tuple[int, int]

@@ -29,15 +29,21 @@ from sayso.vision.types import Mode
 #: below), when its landmarks span less of its box than those of 99 in 100 upright faces, when the
 #: head is tilted so far, in degrees, that landmarks are pulled upright, or when it is too large.
 _STRENGTH, _SPAN, _ROLL = 9.0, 0.9, 15.0
+#: Of a face lower than this, in pixels, the recogniser makes less; turned, less than so much.
+_SMALL, _STRENGTH_SMALL = 64.0, 7.0
 #: Heights in pixels from which a face is looked at again, and how many of a picture, the largest
 #: first: where it is doubtful, and where every face is.
 _DOUBTFUL, _EVERY = (32.0, 8), (24.0, 32)
+#: How many doubtful ones are looked at where none of these turns out to be turned.
+_AT_FIRST = 2
 #: A glance shows so many times the face, in so many pixels.
 _AROUND, _GLANCE = 2.0, 160
 #: Another turn must be seen better than the upright one by this much, as scores, to count.
 _CLEARER = 0.02
-#: A close look shows so many times the face, at its own size up to so many pixels.
-_CLOSE_AROUND, _CLOSE = 2.5, 512
+#: A face that is seen as well as this upright is upright: of turned ones hardly one is.
+_CLEAR = 0.87
+#: A close look shows so many times the face, in so many pixels.
+_CLOSE_AROUND, _CLOSE = 2.5, 320
 #: A turned face is taken for one from this score on, when the recogniser can make so many times as
 #: much of it, and so much in any case: profiles and blurred faces look alike in every turn.
 _SCORE, _BETTER, _ALONE = 0.5, 1.3, 7.5
@@ -50,7 +56,7 @@ _TOO_CLOSE = 1500.0
 _UNCONFIRMED = 0.8
 #: The long side at which a whole picture is looked at turned, the score that is worth a close look,
 #: and how many such.
-_WHOLE, _WORTH, _MOST = 448, 0.4, 8
+_WHOLE, _WORTH, _MOST = 320, 0.4, 8
 #: That long side where nobody may be missed, and the score that is worth a whole plan in that turn.
 _WHOLE_WARY, _WORTH_A_PLAN = 512, 0.6
 #: A face that overlaps another by more is the same.
@@ -64,13 +70,14 @@ Strength = Callable[[NDArray[np.float32]], float]
 class SecondLook:
     """Faces after a second look, in the rows that they had.
 
-    ``changed``, ``contradicted`` and ``unconfirmed`` are bool (n,): seen otherwise than at first;
-    seen better turned, but not well enough to say how, so that the landmarks are wrong; and seen
-    in no turn at all.
+    All others are bool (n,). ``changed``: seen otherwise than at first; ``confirmed``: seen so, or
+    as at first; ``contradicted``: seen better turned, but not well enough to say how, so that the
+    landmarks are wrong; and ``unconfirmed``: seen in no turn at all.
     """
 
     found: Detections
     changed: NDArray[np.bool_]
+    confirmed: NDArray[np.bool_]
     contradicted: NDArray[np.bool_]
     unconfirmed: NDArray[np.bool_]
 
@@ -94,10 +101,11 @@ def doubtful(
 def casts_doubt(found: Detections, strengths: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Whether strengths or landmarks cast a doubt on how a face is turned, bool (n,)."""
     sides = np.maximum(found.boxes[:, 3] - found.boxes[:, 1], 1e-6)
+    least = np.where(sides >= _SMALL, _STRENGTH, _STRENGTH_SMALL)
     transforms = similarity_transforms(found.landmarks)
     spans = 112 / np.maximum(np.hypot(transforms[:, 0, 0], transforms[:, 0, 1]), 1e-9) / sides
     rolls = np.abs(poses(found.landmarks)[:, 2])
-    doubts: NDArray[np.bool_] = (strengths < _STRENGTH) | (spans < _SPAN) | (rolls > _ROLL)
+    doubts: NDArray[np.bool_] = (strengths < least) | (spans < _SPAN) | (rolls > _ROLL)
     doubts |= sides > _TOO_CLOSE
     return doubts
 
@@ -114,8 +122,12 @@ def look_again(
 ) -> SecondLook:
     """Look at the doubtful faces of uint8 (height, width, 3) RGB turned; see ``doubtful``."""
     boxes, scores, points = found.boxes.copy(), found.scores.copy(), found.landmarks.copy()
-    changed, contradicted, unconfirmed = (np.zeros(len(found), np.bool_) for _ in range(3))
-    for row in doubtful(found, strengths, every=every):
+    changed, confirmed, contradicted, unconfirmed = (
+        np.zeros(len(found), np.bool_) for _ in range(4)
+    )
+    for place, row in enumerate(doubtful(found, strengths, every=every)):
+        if not every and place >= _AT_FIRST and not changed.any():
+            break  # in a picture that lies, the largest faces lie as well
         box, own = found.boxes[row], float(poses(found.landmarks[row : row + 1])[0, 2])
         roll = _best_roll(detector, pixels, box)
         unconfirmed[row] = roll is None
@@ -137,7 +149,10 @@ def look_again(
                 scores[row] = max(found.scores[row], closer.scores[0])
                 changed[row], most = True, gained
         contradicted[row] = apart and not changed[row]
-    return SecondLook(Detections(boxes, scores, points), changed, contradicted, unconfirmed)
+        confirmed[row] = not contradicted[row]
+    return SecondLook(
+        Detections(boxes, scores, points), changed, confirmed, contradicted, unconfirmed
+    )
 
 
 def turned_beside(
@@ -260,6 +275,8 @@ def _best_roll(
         if seen is not None and seen.scores[0] > least:
             best = _wrapped(turn + float(poses(seen.landmarks)[0, 2]))
             least = float(seen.scores[0]) + (0.0 if turn else _CLEARER)
+            if not turn and least >= _CLEAR:
+                break
     return best
 
 
@@ -272,12 +289,10 @@ def _close_look(
 ) -> Detections | None:
     """The face of a box whose head is turned clockwise by about ``roll`` degrees, or None."""
     found = None
-    for _ in range(2):
-        side = float(max(box[2] - box[0], box[3] - box[1]))
-        window = int(np.clip(round(_CLOSE_AROUND * side), 64, _CLOSE))
-        frame = _frame(box, roll, _CLOSE_AROUND, window)
-        seen = detector.detect(warp(pixels, frame, window), mode=mode)
-        upright = _in_the_middle(seen, window, _CLOSE_AROUND)
+    for _ in range(3):
+        frame = _frame(box, roll, _CLOSE_AROUND, _CLOSE)
+        seen = detector.look(warp(pixels, frame, _CLOSE), mode=mode)
+        upright = _in_the_middle(seen, _CLOSE, _CLOSE_AROUND)
         if upright is None:
             return found
         found = _from_frame(upright, frame, roll)

@@ -123,7 +123,9 @@ def _outcome(visit: Visit, done: Enrolment, files: Sequence[Upload]) -> list[str
 def _why_not(picture: PictureEnrolment, which: str) -> str | None:
     if picture.error is not None:
         return say("people.add.refused", which=which, why=str(picture.error))
-    return say("people.add.repeated", which=which) if picture.repeated else None
+    if picture.repeated:
+        return say("people.add.repeated", which=which)
+    return say("people.add.turned", which=which, turn=picture.turn) if picture.turn else None
 
 
 PAGES = (Page("people/add", _show, {"add": _add, "pictures": _add_pictures}),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +14,7 @@ from sayso.console.routing import Page
 from sayso.console.visits import Visit
 from sayso.console.words import say
 from sayso.core import RULE_ALONE
-from sayso.results import Candidate, Threshold
+from sayso.results import Candidate, RecognizedFace, Threshold
 from sayso.vision.types import MODES, Face, Mode
 
 DEFAULT_MODE: Final[Mode] = "balanced"
@@ -23,11 +24,15 @@ _SMALL, _POOR = 40.0, 40.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A face as the page shows it; ``number`` is its place in the list."""
+    """A face as the page shows it; ``number`` is its place in the list.
+
+    ``duplicate`` tells that another one has the same name.
+    """
 
     number: int
     face: Face
     candidate: Candidate | None
+    duplicate: bool
 
     @property
     def poor(self) -> str | None:
@@ -82,7 +87,7 @@ async def _picture(visit: Visit) -> Response:
             return _sight(
                 analysis.width,
                 analysis.height,
-                [(face, None) for face in analysis.faces],
+                [RecognizedFace(face, None) for face in analysis.faces],
                 notices=analysis.notices,
             )
         found = visit.app.recognize(
@@ -92,8 +97,7 @@ async def _picture(visit: Visit) -> Response:
             mode=mode,
             min_similarity=least,
         )
-        pairs = [(each.face, each.candidate) for each in found]
-        return _sight(found.width, found.height, pairs, found.threshold, found.notices)
+        return _sight(found.width, found.height, found.faces, found.threshold, found.notices)
 
     sight = await visit.heavy(work)
     visit.request.scope["sayso.faces"] = len(sight.faces)
@@ -103,16 +107,18 @@ async def _picture(visit: Visit) -> Response:
 def _sight(
     width: int,
     height: int,
-    found: list[tuple[Face, Candidate | None]],
+    found: Sequence[RecognizedFace],
     threshold: Threshold | None = None,
     notices: tuple[str, ...] = (),
 ) -> Sight:
-    def order(each: tuple[Face, Candidate | None]) -> tuple[bool, float]:
-        face, candidate = each
-        return candidate is None, -(candidate.similarity if candidate else face.height)
+    def order(each: RecognizedFace) -> tuple[bool, float]:
+        candidate = each.candidate
+        return candidate is None, -(candidate.similarity if candidate else each.face.height)
 
     ordered = enumerate(sorted(found, key=order), 1)
-    faces = tuple(Seen(number, face, candidate) for number, (face, candidate) in ordered)
+    faces = tuple(
+        Seen(number, each.face, each.candidate, each.duplicate) for number, each in ordered
+    )
     return Sight(width, height, faces, threshold, notices)
 
 
