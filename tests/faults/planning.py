@@ -84,6 +84,8 @@ class Planner:
                 # To all that was agreed to before, too: these templates do not resemble each other,
                 # and such a one is refused where another serves a purpose that this one does not.
                 agreed = sorted({*people[name], *self._some_purposes()})
+                if not consent:  # on what is on record, which is the latest consent
+                    self._agree(name, agreed)
                 names = [name] * chance.randint(1, 2)
                 self._enrol(kind, names, consent=consent, purposes=agreed)
             case "enrol many":
