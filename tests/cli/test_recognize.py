@@ -181,9 +181,48 @@ def test_of_several_faces_the_largest_is_enrolled_and_that_is_said(
 ) -> None:
     outcome = enrol_again(club, "eileen", bystanders)
     assert outcome.status == 0, outcome.err
-    assert "  enrolled, the largest of 2 faces  " in outcome.out
+    assert "  enrolled, one of 2 faces  " in outcome.out
     shown = club("subjects", "show", "club", "eileen", "--json").document
     assert shown["faces"] == 2
+
+
+def test_the_face_that_is_asked_for_is_enrolled(club: Cli, bystanders: Path) -> None:
+    listed = club("faces", bystanders, "--json").document["faces"]
+    smaller = min(range(2), key=lambda place: listed[place]["box"][2] - listed[place]["box"][0])
+    outcome = enrol_again(club, "abel", bystanders, "--face", str(smaller + 1), "--json")
+    assert outcome.status == 0, outcome.err
+    assert outcome.document["pictures"][0]["box"] == listed[smaller]["box"]
+    central = enrol_again(club, "eileen", bystanders, "--face", "central", "--json")
+    assert central.document["pictures"][0]["box"] == listed[1 - smaller]["box"]
+
+
+@pytest.mark.parametrize("face", ["0", "-1", "x", "1.5", "³", "999999"])
+def test_what_is_no_face_of_a_picture_is_refused(club: Cli, portrait: Path, face: str) -> None:
+    outcome = enrol_again(club, "eileen", portrait, "--face", face)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert "is not a number from 1 on, largest or central" in outcome.err
+
+
+def test_a_face_that_is_not_there_enrols_nobody(club: Cli, portrait: Path) -> None:
+    outcome = enrol_again(club, "other", portrait, "--face", "7")
+    assert outcome.status == 1
+    assert "face 7 was asked for, and the picture has 1" in outcome.err
+    assert club("subjects", "show", "club", "other").status == 1
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_portrait_that_lies_is_enrolled_and_that_is_said(
+    recognising: Cli, portrait: Path, tmp_path: Path, quarters: int
+) -> None:
+    with Image.open(portrait) as upright:
+        upright.convert("RGB").rotate(-90 * quarters, expand=True).save(tmp_path / "lying.png")
+    recognising("collections", "create", "club")
+    outcome = recognising("enroll", "club", "eileen", tmp_path / "lying.png", *CONSENT)
+    assert outcome.status == 0, outcome.err
+    assert f"the head is turned by {90 * quarters} degrees" in outcome.err
+    assert f"enrolled, turned by {90 * quarters} degrees" in outcome.out
+    found = recognising("recognize", "club", portrait, "--purpose", "photo-delivery", "--json")
+    assert named(found.document) == ["eileen"]
 
 
 def test_a_face_of_another_subject_is_refused_unless_told_otherwise(

@@ -47,6 +47,13 @@ def test_named_faces_come_first_with_how_sure_they_are(club: Console) -> None:
     assert {each["data-face"] for each in boxes} == {"1", "2"}
 
 
+def test_a_name_that_is_there_twice_is_marked(club: Console) -> None:
+    words = "Another face in this picture has the same name"
+    twice = look(club, "ada", "ada").page.text
+    assert twice.count(words) == 2
+    assert words not in look(club, "ada", "bob").page.text
+
+
 def test_the_limit_is_told_in_pictures(club: Console) -> None:
     assert (
         "at most one mistake in 100 pictures like this is to be expected"

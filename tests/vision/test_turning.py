@@ -8,7 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from sayso.analyzer import Analyzer
+from sayso.enrolment import MIN_QUALITY
 from sayso.models.store import ModelStore
+from sayso.vision.detections import Detections
+from sayso.vision.quality import qualities
 from sayso.vision.types import Picture
 from tests.data import require
 
@@ -66,3 +69,19 @@ def test_a_face_that_fills_the_picture_is_one_face_of_the_same_person(
     found = analyzer.analyze(Picture(np.asarray(close, np.uint8)))
     assert len(found.faces) == 1
     assert found.templates[0] @ upright.templates[0] > 0.96
+
+
+def test_a_face_whose_landmarks_contradict_its_turn_is_too_poor_to_enrol() -> None:
+    points = np.array([[38, 52], [74, 52], [56, 72], [42, 92], [71, 92]], np.float32)
+    found = Detections(
+        np.tile(np.array([[10, 10, 110, 110]], np.float32), (2, 1)),
+        np.ones(2, np.float32),
+        np.stack([points, points]),
+    )
+    aligned = np.random.default_rng(0).integers(0, 256, (2, 112, 112, 3), np.uint8)
+    contradicted = np.array([False, True])
+    sure, doubtful = qualities(
+        found, aligned, np.full(2, 40, np.float32), 200, 200, contradicted=contradicted
+    )
+    assert sure.overall > 50
+    assert doubtful.overall < MIN_QUALITY

@@ -93,6 +93,51 @@ def test_who_looks_like_another_is_refused_unless_it_is_said(club: Api) -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "box"),
+    [
+        ({"face": "2"}, 40),
+        ({"face": "largest"}, 60),
+        ({"face": "central"}, 60),
+        ({"box": "2,2,41,43"}, 40),
+        ({"box": "1,1,63,63"}, 60),
+    ],
+)
+def test_which_face_is_enrolled_may_be_said(club: Api, asked: dict[str, str], box: int) -> None:
+    pictures = form(picture("ada", "bob"), offer=consent())
+    (done,) = club("POST", PATH, 201, params=asked, **pictures).json()["pictures"]
+    assert (done["faces"], done["box"][2] - done["box"][0]) == (2, box)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"face": "0"},
+        {"face": "first"},
+        {"face": "1", "box": "1,2,3,4"},
+        {"box": "1,2,3"},
+        {"box": "a,b,c,d"},
+    ],
+)
+def test_a_face_that_is_asked_for_in_no_way_is_refused(club: Api, asked: dict[str, str]) -> None:
+    pictures = form(picture("ada"), offer=consent())
+    found = club.problem("invalid-request", "POST", PATH, params=asked, **pictures)
+    assert found["status"] in (400, 422)
+    assert club.get("/collections/club")["subjects"] == 0
+
+
+@pytest.mark.parametrize("asked", [{"face": "3"}, {"box": "0,0,5,5"}])
+def test_a_face_that_is_not_there_enrols_nobody(club: Api, asked: dict[str, str]) -> None:
+    pictures = form(picture("ada", "bob"), offer=consent())
+    club.problem("no-face-found", "POST", PATH, params=asked, **pictures)
+
+
+@pytest.mark.parametrize("box", ["4,4,2,2", "nan,0,1,1", "inf,0,1,1"])
+def test_a_box_that_holds_nothing_is_refused(club: Api, box: str) -> None:
+    pictures = form(picture("ada"), offer=consent())
+    club.problem("enrolment-refused", "POST", PATH, params={"box": box}, **pictures)
+
+
+@pytest.mark.parametrize(
     ("options", "pointers"),
     [
         (coded(), {"/pictures"}),
