@@ -215,11 +215,12 @@ def provoked(
             ),
             lambda: c.list_faces(CollectionId=club, MaxResults=4097),
             lambda: c.search_users(CollectionId=club),
+            lambda: c.search_faces(CollectionId=club, FaceId=face),
         ],
         "ResourceNotFoundException": [
             lambda: c.describe_collection(CollectionId="nowhere"),
             lambda: c.delete_collection(CollectionId="nowhere"),
-            lambda: c.search_faces(CollectionId=club, FaceId=face),
+            lambda: c.search_faces(CollectionId="nowhere", FaceId=face),
             lambda: c.delete_user(CollectionId=club, UserId="nobody"),
         ],
         "ResourceAlreadyExistsException": [lambda: c.create_collection(CollectionId=club)],

@@ -148,7 +148,7 @@ def test_nobody_else_is_kept_waiting_by_hostile_requests(
     assert outcome.refused_beside == []
     assert outcome.peak - outcome.warm < GROWTH
     assert outcome.slowest < LONGEST
-    assert len(outcome.beside) > 5
+    assert len(outcome.beside) > 2
     # A hang or a line that it has to stand in would be far more than this.
     assert outcome.p95(outcome.beside) < max(8.0, 10 * outcome.p95(outcome.alone))
 
