@@ -28,7 +28,7 @@ class CutOff(Exception):
 
 
 def whole(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer; raises CutOff for one without a body, which boto3 takes for an empty one."""
+    """Return an answer; raises CutOff for one without a body, which boto3 takes for empty."""
     if set(answer) == {"ResponseMetadata"}:
         raise CutOff
     return answer
