@@ -203,7 +203,7 @@ def test_the_link_is_for_the_address_that_browsers_use(data_dir: Path) -> None:
         assert link_of(server.output).startswith(f"{public}/console/enter#")
 
 
-@pytest.mark.parametrize("url", ["faces.example.org", "ftp://a", "https://a/b", "https://u:p@a"])
+@pytest.mark.parametrize("url", ["faces.example.org", "ftp://a", "https://a/../b", "https://u:p@a"])
 def test_a_public_address_that_is_none_is_told(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
