@@ -34,8 +34,9 @@ _SMALL, _STRENGTH_SMALL = 64.0, 7.0
 #: Heights in pixels from which a face is looked at again, and how many of a picture, the largest
 #: first: where it is doubtful, and where every face is.
 _DOUBTFUL, _EVERY = (32.0, 8), (24.0, 32)
-#: How many doubtful ones are looked at where none of these turns out to be turned.
+#: How many doubtful ones are looked at where none of these turns out to be turned: in ``fast`` one.
 _AT_FIRST = 2
+_TURNS = (0, 90, 180, 270)
 #: A glance shows so many times the face, in so many pixels.
 _AROUND, _GLANCE = 2.0, 160
 #: Another turn must be seen better than the upright one by this much, as scores, to count.
@@ -125,8 +126,9 @@ def look_again(
     changed, confirmed, contradicted, unconfirmed = (
         np.zeros(len(found), np.bool_) for _ in range(4)
     )
+    at_first = 1 if mode == "fast" else _AT_FIRST
     for place, row in enumerate(doubtful(found, strengths, every=every)):
-        if not every and place >= _AT_FIRST and not changed.any():
+        if not every and place >= at_first and not changed.any():
             break  # in a picture that lies, the largest faces lie as well
         box, own = found.boxes[row], float(poses(found.landmarks[row : row + 1])[0, 2])
         roll = _best_roll(detector, pixels, box)
@@ -269,9 +271,16 @@ def _best_roll(
 ) -> float | None:
     """How far the head of a box is turned in the turn in which a glance sees it best, or None."""
     best, least = None, 0.0
-    for turn in (0, 90, 180, 270):
+    # All turns side by side in one picture: one pass over it costs half of four.
+    shown = np.empty((2 * _GLANCE, 2 * _GLANCE, 3), np.uint8)
+    for place, turn in enumerate(_TURNS):
+        x, y = _GLANCE * (place % 2), _GLANCE * (place // 2)
         frame = _frame(box, turn, _AROUND, _GLANCE)
-        seen = _in_the_middle(detector.glance(warp(pixels, frame, _GLANCE)), _GLANCE, _AROUND)
+        shown[y : y + _GLANCE, x : x + _GLANCE] = warp(pixels, frame, _GLANCE)
+    everything = detector.glance(shown)
+    for place, turn in enumerate(_TURNS):
+        there = everything.moved(dx=-_GLANCE * (place % 2), dy=-_GLANCE * (place // 2))
+        seen = _in_the_middle(there, _GLANCE, _AROUND)
         if seen is not None and seen.scores[0] > least:
             best = _wrapped(turn + float(poses(seen.landmarks)[0, 2]))
             least = float(seen.scores[0]) + (0.0 if turn else _CLEARER)
