@@ -6,10 +6,12 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import sayso
 from sayso.audit.events import ConflictRefused, FacesTaken
 from sayso.callers import Action
 from sayso.conflicts import SAME_PERSON
@@ -244,6 +246,38 @@ def test_a_key_deletes_a_face_for_its_own_purpose_alone(desk: Desk) -> None:
     assert photos.delete_faces("club", [face]).deleted == (face,)
     assert desk.app.faces("club", "1001") == ()
     assert len(desk.app.audit_entries(kind="faces-erased")) == 1
+
+
+def test_what_was_taken_from_one_purpose_does_not_serve_it_by_an_older_backup(
+    desk: Desk, tmp_path: Path
+) -> None:
+    face, picture = desk.enrol("1001", 0, PHOTOS, DOOR), desk.studio.draw(0)
+    door, photos = _door(desk), _photos(desk)
+    for each in (door, photos):
+        each.create_user("club", "1001")
+    backup = tmp_path / "backup"
+    desk.app.backup(backup)
+    door.delete_user("club", "1001")
+    door.delete_faces("club", [face])
+    sayso.restore(desk.data, backup)
+    assert (_names(door, picture), _names(photos, picture)) == ([None], ["1001"])
+    assert [each.id for each in photos.faces("club", "1001")] == [face]
+    with pytest.raises(UserNotFound):
+        door.user("club", "1001")
+    assert photos.user("club", "1001").name == "1001"
+    # What serves it again before the next backup stands in that one.
+    desk.clock.time += HOUR
+    _index(door, desk.studio.draw(0))
+    door.create_user("club", "1001")
+    newer = tmp_path / "newer"
+    desk.app.backup(newer)
+    sayso.restore(desk.data, newer)
+    assert _names(door, picture) == ["1001"]
+    assert door.user("club", "1001").name == "1001"
+    # And nothing of it is remembered when the subject has ended.
+    desk.app.erase_subject("club", "1001")
+    keyring = desk.app._resources.keyring
+    assert keyring.ended("face-purpose") == keyring.ended("user-purpose") == {}
 
 
 def test_without_a_consent_of_its_own_an_enrolment_at_the_machine_is_for_all(desk: Desk) -> None:

@@ -331,10 +331,35 @@ def _honour(change: Change, source: Source) -> None:
             ),
             revoked,
         )
+    _take_again(change, source)
     for (purpose, _, _), at in _split(_ended(change, "purpose")):
         _meet(change, source, purpose, at)
     for rule, at in _ended(change, "rule").items():
         _tighten(change, source, rule, at)
+
+
+def _take_again(change: Change, source: Source) -> None:
+    """Let what was taken from one purpose since serve it no more."""
+    faces = [each.split("/", 2) for each in _since(change, source, "face-purpose")]
+    users = [each.split("/", 1) for each in _since(change, source, "user-purpose")]
+    connection = change.connection
+    if faces:
+        connection.execute(
+            text(
+                "UPDATE face_purposes SET ended = 1 WHERE purpose = :name AND "
+                "key = (SELECT key FROM faces WHERE id = :id)"
+            ),
+            [{"id": face, "name": purpose} for _, face, purpose in faces],
+        )
+    if users:
+        connection.execute(
+            text(
+                "UPDATE user_purposes SET ended = 1 WHERE purpose = :name AND key = "
+                "(SELECT users.key FROM users JOIN subjects ON subjects.key = users.subject_key "
+                "WHERE subjects.id = :id)"
+            ),
+            [{"id": subject, "name": purpose} for subject, purpose in users],
+        )
 
 
 def _split(ended: dict[str, int]) -> Iterator[tuple[tuple[str, str, str], int]]:

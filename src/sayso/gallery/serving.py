@@ -184,6 +184,10 @@ def take(change: Change, faces: Sequence[int], purpose: str) -> list[int]:
         _end(change, row, row.c.key.in_(batch), purpose)
         query = select(_FACE.key).where(_FACE.key.in_(batch), founded(change.now))
         kept.update(change.connection.execute(query).scalars())
+    for batch in batches(kept, IN_LIST):
+        ids = select(schema.subjects.c.id, _FACE.id).join(schema.faces).where(_FACE.key.in_(batch))
+        rows = change.connection.execute(ids).all()
+        change.end("face-purpose", [f"{subject}/{face}/{purpose}" for subject, face in rows])
     return [face for face in faces if face not in kept]
 
 
@@ -201,7 +205,12 @@ def unknown(change: Change, user: int, purpose: str) -> bool:
         )
         .where(row.c.key == user, row.c.ended == 0, coverage.standing(change.now))
     )
-    return change.connection.execute(query.limit(1)).first() is not None
+    known = change.connection.execute(query.limit(1)).first() is not None
+    if known:
+        ids = select(schema.subjects.c.id).join(schema.users).where(_USER.key == user)
+        subject = change.connection.execute(ids).scalar_one()
+        change.end("user-purpose", [f"{subject}/{purpose}"])
+    return known
 
 
 def founded(now: int) -> ColumnElement[bool]:

@@ -27,11 +27,21 @@ from sqlalchemy.dialects import sqlite
 from sayso.keyring import schema, wraps
 
 Kind = Literal[
-    "subject", "withdrawal", "access-key", "purpose", "rule", "face", "user", "link", "copied"
+    "subject",
+    "withdrawal",
+    "access-key",
+    "purpose",
+    "rule",
+    "face",
+    "user",
+    "link",
+    "face-purpose",
+    "user-purpose",
+    "copied",
 ]
 #: Of a subject, whose id theirs begin with: they are forgotten with it. May end more than once.
-_OF_SUBJECT: tuple[Kind, ...] = ("face", "user", "link")
-_RECURRING: tuple[Kind, ...] = ("user", "link")
+_OF_SUBJECT: tuple[Kind, ...] = ("face", "user", "link", "face-purpose", "user-purpose")
+_RECURRING: tuple[Kind, ...] = ("user", "link", "face-purpose", "user-purpose")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +50,10 @@ class Ending:
 
     ``at`` is in microseconds since 1970, UTC. The ``id`` of a subject is its UUID; that of a face
     is ``SUBJECT/FACE``, of a user ``SUBJECT``, and of a face's link to a user
-    ``SUBJECT/FACE/SUBJECT OF THE USER``: random ids, and nothing of what anybody looks like. Of the
-    kind ``copied`` there is one without an id: when the last copy was made.
+    ``SUBJECT/FACE/SUBJECT OF THE USER``: random ids, and nothing of what anybody looks like. What
+    serves one purpose no more has the purpose's name at the end: ``SUBJECT/FACE/PURPOSE`` and
+    ``SUBJECT/PURPOSE``. Of the kind ``copied`` there is one without an id: when the last copy was
+    made.
     """
 
     kind: Kind
