@@ -22,11 +22,13 @@ from PIL import Image
 from sayso.service.rest.application import description
 from tests.conformance.fuzzer import Fuzzer, signed
 from tests.service.process import ServerProcess
+from tests.vision.hostile import drawn
 
 #: What a request may take: its time in the line, and that of its picture, and some more.
 LONGEST = 100.0
 _CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 _DEPTH = 3
+_OF_A_KIND = 0.5
 _COSTLY_SIDE = 6000
 Picture = Callable[[random.Random, bytes], bytes]
 NOTING = threading.Lock()
@@ -42,7 +44,12 @@ class Noted:
 
 
 def spoilt_picture(chance: random.Random, good: bytes) -> bytes:
-    """Return a picture that is cut off, has some of its bytes changed, or costs a lot."""
+    """Return a picture that is cut off, has some of its bytes changed, or costs a lot.
+
+    Or, half of the times, one of the kinds that the tests of decoding have.
+    """
+    if chance.random() < _OF_A_KIND:
+        return drawn(chance)
     kind = chance.randrange(8)
     if kind == 0:
         return good[: chance.randrange(len(good))]

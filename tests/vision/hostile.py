@@ -203,6 +203,18 @@ def pictures(count: int, seed: int = 14) -> Iterator[tuple[str, bytes]]:
         yield f"{make.__name__[1:]}-{number}", make(Random(f"{seed} {number}"))
 
 
+def drawn(chance: Random) -> bytes:
+    """Return a picture by chance: one that was made by hand, or one of a kind."""
+    if chance.random() < 0.2:
+        return chance.choice(_by_hand())
+    return chance.choice(_MADE)(chance)
+
+
+@cache
+def _by_hand() -> tuple[bytes, ...]:
+    return tuple(hostile().values())
+
+
 # --- what they take -------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ from sayso.cli.pictures import (
 from sayso.cli.standing import Standing
 
 if TYPE_CHECKING:
-    from sayso.results import Recognition, RecognizedFace, Threshold
+    from sayso.results import Recognition, Threshold
     from sayso.vision.types import Mode
 
 
@@ -153,7 +154,7 @@ def _print(path: Path, result: Recognition) -> None:
     _print_threshold(result.threshold)
     rows = [
         [
-            _name(each),
+            each.subject or UNKNOWN,
             "" if each.similarity is None else f"{each.similarity:.1f}",
             in_words(each.expected_false_matches),
             ", ".join(f"{side:.0f}" for side in each.box),
@@ -163,15 +164,12 @@ def _print(path: Path, result: Recognition) -> None:
     ]
     headers = ["name", "similarity", "expected false matches", "box", "quality"]
     print_table(headers, rows, right="lrlrr")
-    if any(each.duplicate for each in result):
+    times = Counter(each.subject for each in result if each.duplicate and each.subject)
+    for subject, often in times.items():
         click.echo(
-            "  named twice: a mirror or a picture in the picture, or one of the names is wrong"
+            f"  {shown(subject)} is named {often} times: a mirror or a picture in the picture, or "
+            "one of the names is wrong"
         )
-
-
-def _name(found: RecognizedFace) -> str:
-    """Return whom a face was recognised as, and whether another face was, too."""
-    return f"{found.subject or UNKNOWN}{' (named twice)' if found.duplicate else ''}"
 
 
 def _print_threshold(threshold: Threshold) -> None:
