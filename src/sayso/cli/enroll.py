@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sayso.choosing import PLACES, Place
 from sayso.cli.enrolling import enrol_one_by_one, line_of, of_picture, outcome_of
 from sayso.cli.gallery import (
     EVIDENCE_HELP,
@@ -38,6 +37,7 @@ from sayso.cli.progress import busy
 from sayso.errors import AmbiguousFace
 
 if TYPE_CHECKING:
+    from sayso.choosing import Place
     from sayso.folders import PassedOver
     from sayso.results import Consent, Enrolment
     from sayso.vision.types import Mode
@@ -48,6 +48,8 @@ def _which(
 ) -> int | Place | None:
     if given is None:
         return None
+    from sayso.choosing import PLACES  # numpy stands behind it, which no help text needs
+
     for place in PLACES:
         if given == place:
             return place
