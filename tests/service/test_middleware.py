@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sayso.service import middleware
 from sayso.service.engine import CLIENT_GONE, Engine
 from sayso.service.limits import KeyLimits
 from sayso.service.logs import json_logs
@@ -31,6 +33,8 @@ class Exchange:
     #: Whether the client sends the last part, and whether it stays then.
     ends: bool = True
     stays: bool = True
+    #: Seconds before each part.
+    pause: float = 0.0
     status: int = 0
     answer_headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
@@ -44,6 +48,7 @@ class Exchange:
 
         async def receive() -> Message:
             if self.received < len(parts):
+                await asyncio.sleep(self.pause)
                 self.received += 1
                 last = self.ends and self.received == len(parts)
                 return {
@@ -250,6 +255,20 @@ def test_a_body_that_does_not_come_in_time_is_not_waited_for(handler: ASGIApp) -
     asked = exchange(handler, Exchange(parts=[b"x"], ends=False), timeout=0.05)
     assert asked.status == 408
     assert asked.answer_headers["connection"] == "close"
+
+
+@pytest.mark.parametrize(("size", "status"), [(1, 408), (4, 200)])
+def test_a_body_that_trickles_is_not_waited_for_as_one_that_is_long(
+    monkeypatch: pytest.MonkeyPatch, size: int, status: int
+) -> None:
+    """So many bytes a second, after a grace, long before the time for a body is over."""
+    monkeypatch.setattr(middleware, "_GRACE", 0.2)
+    monkeypatch.setattr(middleware, "SLOWEST", 40)
+    asked = Exchange(parts=[b"x" * size] * 24, pause=0.05)
+    began = time.monotonic()
+    exchange(echo, asked, timeout=60)
+    assert asked.status == status
+    assert time.monotonic() - began < 30
 
 
 def test_bodies_together_have_a_limit_and_give_back_what_they_took() -> None:

@@ -36,9 +36,12 @@ def test_everybody_is_named_whom_the_purpose_covers(club: Api) -> None:
     assert 0 < ada["expected_false_matches"] < 0.01
     assert [bob[name] for name in ("subject", "similarity", "expected_false_matches")] == [None] * 3
     assert set(ada) == {
-        *("box", "score", "landmarks", "quality"),
-        *("subject", "similarity", "expected_false_matches"),
+        *("box", "score", "landmarks", "quality", "turn"),
+        *("subject", "similarity", "expected_false_matches", "duplicate"),
     }
+    assert [each["duplicate"] for each in found["faces"]] == [False, False]
+    twice = club("POST", "/collections/club/recognize", 200, **sent(picture("ada", "ada"))).json()
+    assert [each["duplicate"] for each in twice["faces"]] == [True, True]
 
 
 def test_a_key_searches_for_its_own_purpose_only(club: Api) -> None:
