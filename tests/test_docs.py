@@ -50,6 +50,8 @@ DOCS = REPOSITORY / "docs"
 PAGES = sorted([REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *DOCS.rglob("*.md")])
 
 _FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+#: A page that fails leaves no service behind that it has started.
+_END_JOBS = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT"
 _MARK = "@@ block "
 
 
@@ -118,7 +120,7 @@ def run_page(page: Path, here: Path, environment: dict[str, str], *, before: str
     """Run the ``sh`` blocks of a page in one shell, and look for what they promise."""
     text = with_free_ports(page.read_text(encoding="utf-8"))
     running = [block for block in blocks(page, text=text) if block.runs]
-    script = ["set -eu", before]
+    script = ["set -eu", _END_JOBS, before]
     for number, block in enumerate(running):
         source = here.parent / f"block-{number}.sh"
         source.write_text(block.body)
@@ -178,7 +180,7 @@ def test_a_service_that_could_not_start_is_noticed(
         ("127.0.0.1", 0), http.server.BaseHTTPRequestHandler
     ) as it:
         threading.Thread(target=it.serve_forever, daemon=True).start()
-        script = f"set -eu\n{before}\n" + start.replace("8738", str(it.server_address[1]))
+        script = f"set -eu\n{_END_JOBS}\n{before}\n" + start.replace("8738", str(it.server_address[1]))
         done = subprocess.run(
             ["bash", "-c", script],
             cwd=here,
