@@ -180,9 +180,8 @@ def test_a_service_that_could_not_start_is_noticed(
         ("127.0.0.1", 0), http.server.BaseHTTPRequestHandler
     ) as it:
         threading.Thread(target=it.serve_forever, daemon=True).start()
-        script = f"set -eu\n{_END_JOBS}\n{before}\n" + start.replace(
-            "8738", str(it.server_address[1])
-        )
+        begin = start.replace("8738", str(it.server_address[1]))
+        script = f"set -eu\n{_END_JOBS}\n{before}\n{begin}"
         done = subprocess.run(
             ["bash", "-c", script],
             cwd=here,
