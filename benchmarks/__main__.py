@@ -18,6 +18,7 @@ NAMES = (
     "accuracy",
     "quality",
     "turned",
+    "choosing",
     "groups",
     "promises",
     "defaults",
