@@ -6,23 +6,29 @@ copies of WIDER's pictures, turned, are looked at as redaction does.
 
 from __future__ import annotations
 
+import functools
+from unittest import mock
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import lfw, wider
-from benchmarks.timing import table
+from benchmarks.timing import medians_in_turns, table
 from sayso.analyzer import Analyzer
 from sayso.core.evaluating import central_face
 from sayso.redaction.detecting import REDACTION_MIN_SCORE, REDACTION_PLAN
+from sayso.vision.detections import joined
 from sayso.vision.geometry import overlaps
-from sayso.vision.types import Picture
+from sayso.vision.types import Mode, Picture
 
 _PEOPLE, _PICTURES = 100, 20
 _TURNS = (0, 30, 45, 60, 90, 180, 270)
 #: The cosine at which about one in ten thousand pairs of strangers matches, see accuracy.
 _THRESHOLD = 0.425
 _SAME_BOX = 0.3
+#: How many pictures of a set are timed, and how often each.
+_TIMED, _REPEATS = 60, 3
 
 
 def main() -> str:
@@ -42,6 +48,13 @@ def main() -> str:
             f"{_PICTURES} pictures of WIDER, turned: the share of faces that redaction finds.",
             "",
             _covered(analyzer),
+            "",
+            (
+                f"What the second look costs: {_TIMED} pictures of each, decoded to faces, with it "
+                "and without, in turns. Enrolment looks at every face, as LFW's last row does."
+            ),
+            "",
+            _cost(analyzer),
             "",
         )
     )
@@ -121,6 +134,54 @@ def _covered(analyzer: Analyzer) -> str:
         shares = [hit[(high >= low) & (high < top)].mean() for low, top in ranges]
         rows.append((f"{turn}°", *(f"{share:.3f}" for share in shares)))
     return table(("turned by", "10 to 24 px", "24 to 48 px", "from 48 px"), rows)
+
+
+def _cost(analyzer: Analyzer) -> str:
+    sets = {
+        "LFW": sorted((lfw.folder() / "images").rglob("*.jpg")),
+        "WIDER": sorted((wider.folder() / "images").rglob("*.jpg")),
+    }
+    rows = []
+    for name, files in sets.items():
+        pictures = [analyzer.read(file) for file in files[:: len(files) // _TIMED][:_TIMED]]
+        rows += [
+            (name, mode, *_slower(analyzer, pictures, mode, every_turn=False))
+            for mode in ("fast", "balanced")
+        ]
+        if name == "LFW":
+            rows.append(
+                (name, "enrolment", *_slower(analyzer, pictures, "balanced", every_turn=True))
+            )
+    head = ("pictures", "mode", "median ms without", "median", "mean ms without", "mean")
+    return table(head, rows)
+
+
+def _slower(
+    analyzer: Analyzer, pictures: list[Picture], mode: Mode, *, every_turn: bool
+) -> tuple[str, ...]:
+    def with_it(picture: Picture) -> object:
+        return analyzer.analyze(picture, mode=mode, every_turn=every_turn)
+
+    def without(picture: Picture) -> object:
+        with (
+            mock.patch("sayso.vision.turning.doubtful", return_value=np.empty(0, np.intp)),
+            mock.patch("sayso.vision.analyzer.look_for_turned", return_value=joined([])),
+        ):
+            return analyzer.analyze(picture, mode=mode)
+
+    times = np.array(
+        [
+            medians_in_turns(
+                [functools.partial(work, picture) for work in (without, with_it)],
+                repeats=_REPEATS,
+            )
+            for picture in pictures
+        ]
+    )
+    figures: list[str] = []
+    for before, after in (np.median(times, axis=0), times.mean(axis=0)):
+        figures += [f"{1000 * before:.1f}", f"{after / before - 1:+.0%}"]
+    return tuple(figures)
 
 
 def _boxes_turned(
