@@ -208,7 +208,9 @@ class Enrolling(Looking):
     ) -> Chosen | Rejected:
         found, digest = 0, None
         try:
-            analysis, digest = self._analyse(picture, mode, every_turn=True)
+            # A number counts what detection lists, which looks turned only where it is in doubt.
+            numbered = isinstance(face, int)
+            analysis, digest = self._analyse(picture, mode, every_turn=not numbered)
             found = len(analysis.faces)
             return choose_face(analysis, digest, face)
         except (PictureError, EnrolmentError) as error:
