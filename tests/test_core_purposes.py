@@ -280,6 +280,42 @@ def test_what_was_taken_from_one_purpose_does_not_serve_it_by_an_older_backup(
     assert keyring.ended("face-purpose") == keyring.ended("user-purpose") == {}
 
 
+def test_a_key_takes_no_face_from_a_user_of_another_purpose(desk: Desk) -> None:
+    face = desk.enrol("1001", 0, PHOTOS, DOOR)
+    desk.app.create_user("club", "1001")
+    desk.app.associate_faces("club", "1001", [face], min_similarity=0)
+    done = _door(desk).disassociate_faces("club", "1001", [face])
+    assert done.failed == {face: "ASSOCIATED_TO_A_DIFFERENT_USER"}
+    assert desk.found(0) == ["1001"]
+    assert desk.app.disassociate_faces("club", "1001", [face]).failed == {}
+
+
+def test_a_user_of_one_purpose_does_not_hold_a_face_in_another(desk: Desk) -> None:
+    face = desk.enrol("1001", 0, PHOTOS, DOOR)
+    door, photos = _door(desk), _photos(desk)
+    door.create_user("club", "squat")
+    done = door.associate_faces("club", "squat", [face], min_similarity=0)
+    assert done.failed == {face: "ASSOCIATED_TO_A_DIFFERENT_USER"}
+    door.create_user("club", "1001")  # the person themselves, whom photos knows as no user
+    assert door.associate_faces("club", "1001", [face], min_similarity=0).failed == {}
+    assert photos.delete_faces("club", [face]).deleted == (face,)
+    assert photos.faces("club", "1001") == ()
+    assert [each.id for each in door.faces("club", "1001")] == [face]
+
+
+def test_who_was_in_touch_for_one_purpose_was_not_for_another(desk: Desk) -> None:
+    desk.app.add_consent("club", "1001", Consent([PHOTOS], "form"))
+    (before,) = _photos(desk).consents("club", "1001")
+    desk.clock.time += 300 * 24 * HOUR
+    door = _door(desk)
+    door.add_consent("club", "1001", Consent([DOOR], "asked"))
+    (own,) = door.record_interaction("club", "1001", desk.clock.time)
+    assert own.last_interaction == desk.clock.time
+    assert _photos(desk).consents("club", "1001") == (before,)
+    desk.app.record_interaction("club", "1001")
+    assert _photos(desk).consents("club", "1001") != (before,)
+
+
 def test_without_a_consent_of_its_own_an_enrolment_at_the_machine_is_for_all(desk: Desk) -> None:
     for purpose in (PHOTOS, DOOR):
         desk.app.add_consent("club", "ada", Consent([purpose], f"form for {purpose}"))

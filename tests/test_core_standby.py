@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from sayso.core import Sayso, restore
-from sayso.errors import BackupError, KeyringError, SubjectNotFound
+from sayso.errors import BackupError, KeyringError, NameConflict, SubjectNotFound
 from sayso.keyring.store import Keyring
 from sayso.results import Consent, Restoration
-from tests.gallery.synthetic import PURPOSE, enrol, named, templates
+from tests.gallery.synthetic import PURPOSE, VERSION, enrol, named, templates
 
 
 @dataclass
@@ -76,6 +76,20 @@ def test_each_backup_of_the_primary_takes_the_place_of_the_last(pair: Pair) -> N
         assert kinds.count("backup-made") == 3
         head = pair.primary.audit_head()
         assert kinds[: head.number - 5].count("subject-erased") == 1
+
+
+def test_a_refusal_at_the_standby_is_no_change_of_its_own(pair: Pair) -> None:
+    pair.follow()
+    with Sayso(pair.standby) as app, pytest.raises(NameConflict):
+        app.enroll_templates(
+            "club",
+            subjects=["ada"],
+            templates=templates(4)[[3]],
+            consent=Consent(["door"], "form"),
+            version=VERSION,
+            allow_lookalike=True,
+        )
+    assert pair.follow().subjects == 3
 
 
 def test_keys_that_were_destroyed_are_gone_there_too(pair: Pair) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,8 @@ SIZE = 4 << 20
 #: What must be free beside it, in bytes, for anything else to be done.
 ROOM = 1 << 20
 _STEP = 128 << 10
+#: Seconds that a look at the room may be waited for, when another process takes one.
+_PROBE = 0.2
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FLAGS = os.O_RDWR | os.O_CLOEXEC
 
@@ -108,7 +111,7 @@ def _tend(folder: Path, beyond: int = 0) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor)
         for start in range(os.fstat(descriptor).st_size, SIZE, _STEP):
             _allocate(descriptor, start, min(_STEP, SIZE - start))
         if beyond:  # taken, and given back at once: what a file system says may not be so
@@ -125,6 +128,18 @@ def _tend(folder: Path, beyond: int = 0) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def _lock(descriptor: int) -> None:
+    """Lock a reserve; raises BlockingIOError where another has the room for longer than a probe."""
+    ends = time.monotonic() + _PROBE
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= ends:
+                raise
+            time.sleep(_PROBE / 20)
 
 
 def _allocate(descriptor: int, start: int, length: int) -> None:

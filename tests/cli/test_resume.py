@@ -271,6 +271,27 @@ def test_a_killed_evaluation_goes_on(recognising: Cli, lfw: Path, tmp_path: Path
     assert "were done before" not in slower.err
 
 
+@pytest.mark.parametrize("kept", [b'{"precious": 1}', b'{"precious": 1}\n', b"notes\n", b"7"])
+def test_a_file_of_somebody_elses_is_left_as_it_is(
+    recognising: Cli, folder: Path, tmp_path: Path, kept: bytes
+) -> None:
+    lines = tmp_path / "settings.json"
+    lines.write_bytes(kept)
+    refused = recognising("faces", folder, "--jsonl", lines, "--resume")
+    assert refused.status == 1
+    assert "is not a file of --jsonl: name another" in refused.err
+    assert lines.read_bytes() == kept
+
+
+def test_copies_that_are_not_there_are_made_when_it_goes_on(
+    recognising: Cli, folder: Path, tmp_path: Path
+) -> None:
+    lines, out = tmp_path / "lines.jsonl", tmp_path / "boxed"
+    assert recognising("faces", folder, "--jsonl", lines).status == 0
+    assert recognising("faces", folder, "--jsonl", lines, "--resume", "--out", out).status == 0
+    assert len(list(out.iterdir())) == PICTURES
+
+
 def test_two_runs_do_not_share_a_file(recognising: Cli, folder: Path, tmp_path: Path) -> None:
     lines = tmp_path / "lines.jsonl"
     with lines.open("w") as held:

@@ -271,6 +271,18 @@ def test_a_body_that_trickles_is_not_waited_for_as_one_that_is_long(
     assert time.monotonic() - began < 30
 
 
+def test_nothing_is_remembered_of_who_sends_nothing() -> None:
+    async def scenario() -> int:
+        app, held = service_of(echo)
+        for number in range(3):
+            asked = Exchange(headers=[(b"authorization", b"Bearer SAYS%d.x" % number)])
+            await asked.run(app)
+            assert asked.status == 200
+        return len(held._held)
+
+    assert asyncio.run(scenario()) == 0
+
+
 def test_bodies_together_have_a_limit_and_give_back_what_they_took() -> None:
     async def scenario() -> None:
         holding, gate = asyncio.Event(), asyncio.Event()

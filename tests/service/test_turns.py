@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sayso.service.turns import FEW, LONG, MEMORY, Piece, Turns
+from sayso.service.turns import FEW, LONG, MEMORY, SLACK, Piece, Turns
 
 
 class Ticks:
@@ -17,6 +17,18 @@ class Ticks:
 
     def __call__(self) -> float:
         return self.now
+
+
+class Paused(Piece):
+    """A piece of work that has paused for as long as it runs."""
+
+    def __init__(self, key: str, clock: Ticks) -> None:
+        super().__init__(key)
+        self._clock = clock
+
+    @property
+    def paused(self) -> float:
+        return self._clock.now - self.began if self.key == "batch" and self.began else 0.0
 
 
 class Hall:
@@ -137,6 +149,28 @@ def test_who_asks_little_and_takes_long_is_no_longer_interactive() -> None:
     hall.come("batch", 20, 0.1)
     hall.run(600)
     assert hall.used["batch"] >= 0.9 * hall.used["costly"] * 600 / 660
+
+
+def test_who_asks_without_a_break_goes_first_within_its_share_alone() -> None:
+    """One request after the other, for which a batch that runs pauses each time."""
+    clock = Ticks()
+    turns: Turns[Paused] = Turns(2, clock=clock)
+    for _ in range(8):
+        turns.enter(Paused("batch", clock))
+    held = turns.begin_next()
+    assert held is not None
+    first = 0
+    for _ in range(50):
+        asked = Paused("person", clock)
+        turns.enter(asked)
+        begun = turns.begin_next()
+        if begun is not asked:
+            break
+        assert not begun.batch or first
+        first += 1
+        clock.now += 0.2
+        turns.end(begun)
+    assert SLACK <= 0.2 * first < 4 * SLACK  # and then it is the batch's turn
 
 
 def test_long_work_holds_up_nobody_else() -> None:

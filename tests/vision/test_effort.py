@@ -88,6 +88,16 @@ def test_who_gives_way_gets_on_too() -> None:
     assert 0.5 < work.paused < 30
 
 
+def test_it_pauses_no_longer_in_all_than_it_works_and_a_moment() -> None:
+    work = Effort()
+    work.way = threading.Event()  # nobody sets it: others go first for ever
+    began = time.monotonic()
+    with bounded(work):
+        for _ in range(100):
+            effort.give_way()
+    assert 1.0 < work.paused <= time.monotonic() - began < 30
+
+
 def test_what_is_abandoned_while_it_pauses_goes_no_further() -> None:
     work = Effort()
     work.way = threading.Event()

@@ -85,7 +85,7 @@ def faces(
             asked = asked_of("faces", mode=mode, version=app.template_version)
             lines = Lines(jsonl, asked, _document, resume=resume)
             stack.callback(lines.close)
-            lines.keep(job.paths, job.read)
+            lines.keep(job.paths, job.read, lambda path, _: annotations.are_there(path))
         well = job.run("finding faces", look, show, lines)
     if as_json and (job.many or documents):
         print_json(documents if job.many else documents[0])

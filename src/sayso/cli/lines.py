@@ -188,6 +188,11 @@ class Lines(Generic[T]):
             raise FileError(f"{self._file} cannot be written: {error.strerror}") from error
 
 
+#: What every line has one of, and how the first one begins.
+_OURS = frozenset({"picture", "passed_over", "done"})
+_BEGINS = b'{"picture": '
+
+
 def _taken(file: Path) -> int:
     """Open a file to add lines to it, for this process alone; raises FileError."""
     try:
@@ -221,7 +226,8 @@ def _lines_of(file: Path, descriptor: int, *, resume: bool) -> Iterator[Line]:
         raise FileError(f"{file} is there already: go on with --resume, or name another")
     whole = content[: content.rfind(b"\n") + 1]
     lines = [_parsed(line) for line in whole.splitlines()]
-    if content and ((not whole and content[:1] != b"{") or None in lines):
+    torn = b"" if whole else content
+    if None in lines or torn[: len(_BEGINS)] != _BEGINS[: len(torn)]:
         raise FileError(f"{file} is not a file of --jsonl: name another")
     os.ftruncate(descriptor, len(whole))
     for line in lines:
@@ -234,7 +240,8 @@ def _parsed(line: bytes) -> Line | None:
         found = json.loads(line)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    # Nothing is added to, or cut off, a file that somebody keeps something else in.
+    return found if isinstance(found, dict) and not _OURS.isdisjoint(found) else None
 
 
 def _text(line: Line) -> str:

@@ -208,6 +208,10 @@ class Annotations:
     def __bool__(self) -> bool:
         return bool(self._targets)
 
+    def are_there(self, path: Path) -> bool:
+        """Whether the copy of ``path`` is there already, or none is asked for."""
+        return not self or self._targets[path].is_file()
+
     def write(self, path: Path, picture: Picture, labels: Sequence[FaceLabel]) -> None:
         """Write the annotated copy of ``path``; raises OutputError."""
         from sayso.vision.annotation import annotate

@@ -125,7 +125,11 @@ def recognize(
             lines.keep(
                 job.paths,
                 job.read,
-                lambda _, line: standing is not None and standing.holds(_named(line), line["at"]),
+                lambda path, line: (
+                    annotations.are_there(path)
+                    and standing is not None
+                    and standing.holds(_named(line), line["at"])
+                ),
             )
         well = job.run("recognising", look, show, lines)
         if well:

@@ -30,6 +30,7 @@ _LOOKS = (
     events.BackupMade,
     events.CallRefused,
     events.CollectionsRead,
+    events.ConflictRefused,
     events.EnrolledSearched,
     events.EvaluationBegun,
     events.EvaluationDropped,

@@ -99,11 +99,13 @@ class Linking(Enrolling):
         with self._act(call, ends=True) as act:
             pinned = collections.find(act.connection, collection)
             found = act.faces(pinned, faces)
+            # A user whom the caller may not know of does not keep a face in their purpose.
+            shown = _users_shown(act, found.values())
             failed: dict[str, DeletionFailure] = {}
             for face in faces:
                 if face not in found:
                     failed[face] = "FACE_NOT_FOUND"
-                elif found[face].user_key is not None:
+                elif found[face].user_key in shown:
                     failed[face] = "ASSOCIATED_TO_AN_EXISTING_USER"
             deleted = [row for face, row in found.items() if face not in failed]
             keys = [row.key for row in deleted]
@@ -242,12 +244,16 @@ class Linking(Enrolling):
             pinned = collections.find(act.connection, collection)
             found = act.user(pinned, user)
             rows = act.faces(pinned, faces)
+            apart = _serving_others(act, rows.values())
             failed: dict[str, LinkFailure] = {}
             for face in dict.fromkeys(faces):
                 row = rows.get(face)
                 if row is None or (row.user_key is None and face not in alike):
                     failed[face] = "FACE_NOT_FOUND"
-                elif row.user_key not in (None, found.key):
+                elif row.user_key not in (None, found.key) or (
+                    # Another purpose's person is not made this one's user.
+                    row.key in apart and row.subject_key != found.subject.key
+                ):
                     failed[face] = "ASSOCIATED_TO_A_DIFFERENT_USER"
                 elif row.user_key is None and alike[face] < min_similarity:
                     failed[face] = "LOW_MATCH_CONFIDENCE"
@@ -273,19 +279,24 @@ class Linking(Enrolling):
             return self._linking(act, pinned, found, linked, failed, rows, alike)
 
     def disassociate_faces(self, collection: str, user: str, faces: Sequence[str]) -> FaceLinking:
-        """Take faces from a user; they stay enrolled. Raises CollectionNotFound, UserNotFound."""
+        """Take faces from a user; they stay enrolled. Raises CollectionNotFound, UserNotFound.
+
+        A caller who knows of one purpose alone takes none that serves another one, too, from a
+        user who is known for another: they would be gone there as well.
+        """
         with self._act(self._admit("enrol", "erase", collection=collection), ends=True) as act:
             pinned = collections.find(act.connection, collection)
             found = act.user(pinned, user)
             rows = act.faces(pinned, faces)
+            apart = _serving_others(act, rows.values(), of=found)
             failed: dict[str, LinkFailure] = {}
             for face in dict.fromkeys(faces):
                 row = rows.get(face)
                 if row is None:
                     failed[face] = "FACE_NOT_FOUND"
-                elif row.user_key not in (None, found.key):
+                elif row.user_key not in (None, found.key) or row.key in apart:
                     failed[face] = "ASSOCIATED_TO_A_DIFFERENT_USER"
-            taken = [row for row in rows.values() if row.user_key == found.key]
+            taken = [row for face, row in rows.items() if face not in failed and row.user_key]
             users.unlink(act.change, found, [row.key for row in taken])
             act.record(
                 FacesDisassociated(
@@ -338,6 +349,35 @@ class Linking(Enrolling):
         )
 
 
+def _serving_others(
+    act: Act, rows: Iterable[FaceRow], *, of: Linked | None = None
+) -> frozenset[int]:
+    """Return the keys of those rows that serve another purpose than the caller's only one.
+
+    None where the user ``of`` whom they are is known for no other purpose.
+    """
+    purpose = act.call.known_purpose
+    if purpose is None:
+        return frozenset()
+    if of is not None and not serving.user_known_elsewhere(act.connection, of.key, purpose):
+        return frozenset()
+    keys = [row.key for row in rows]
+    return frozenset(serving.apart_from(act.connection, keys, purpose, act.change.now))
+
+
+def _users_shown(act: Act, rows: Iterable[FaceRow]) -> frozenset[int]:
+    """Return the keys of the users of some faces, as far as the caller may know of them."""
+    keys = sorted({row.user_key for row in rows if row.user_key is not None})
+    people = users.subjects_of(act.connection, keys)
+    purpose = act.call.known_purpose
+    if purpose is None:
+        return frozenset(people)
+    known = serving.users_known(
+        act.connection, sorted(set(people.values())), purpose, act.change.now
+    )
+    return frozenset(user for user, subject in people.items() if subject in known)
+
+
 def _check_limit(limit: int) -> None:
     if isinstance(limit, bool) or not 1 <= limit <= MOST_LISTED:
         raise GalleryError(f"limit is {limit}; it runs from 1 to {MOST_LISTED}")
@@ -350,11 +390,9 @@ def _because(failed: Mapping[str, str], reason: str) -> list[str]:
 def _users_told(act: Act, rows: Mapping[str, FaceRow], faces: Iterable[str]) -> dict[str, str]:
     """Return the users of some of the rows, by face, as far as the caller may know of them."""
     user_of = {face: key for face in faces if (key := rows[face].user_key) is not None}
-    people = users.subjects_of(act.connection, sorted(set(user_of.values())))
+    keys = _users_shown(act, (rows[face] for face in user_of))
+    people = users.subjects_of(act.connection, sorted(keys))
     shown = set(people.values())
-    purpose = act.call.known_purpose
-    if purpose is not None:
-        shown &= serving.users_known(act.connection, sorted(shown), purpose, act.change.now)
     known = subjects.names(act.connection, act.change.find_keys, sorted(shown))
     names = {user: known[subject].name for user, subject in people.items() if subject in known}
     return {face: names[user] for face, user in user_of.items() if user in names}

@@ -208,13 +208,15 @@ class People(Base):
     ) -> tuple[ConsentRecord, ...]:
         """Record that a person was in touch, now or at a time before; return their consents.
 
-        The rule that ends consents so many days after the last interaction counts anew from there.
+        The rule that ends consents so many days after the last interaction counts anew from there;
+        for a caller who knows of one purpose alone, that of their purpose.
         Raises CollectionNotFound, SubjectNotFound, or ConsentRequired for a time still to come.
         """
-        with self._act(self._admit("enrol", collection=collection)) as act:
+        call = self._admit("enrol", collection=collection)
+        with self._act(call) as act:
             known = act.subject(collections.find(act.connection, collection), subject)
             when = act.change.now if at is None else microseconds(at.astimezone())
-            consents.record_interaction(act.change, known, when)
+            consents.record_interaction(act.change, known, when, call.known_purpose)
             act.record(
                 InteractionRecorded(
                     collection=collection, subject=known.id, at=moment(when).isoformat()

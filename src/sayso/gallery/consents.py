@@ -14,7 +14,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, not_, select, true, update
 
 from sayso.errors import ConsentNotFound, ConsentRequired, EnrolmentError
 from sayso.gallery import purposes, schema, serving
@@ -303,32 +303,40 @@ def any_left(change: Change, subject_key: int) -> bool:
     return change.connection.execute(query).first() is not None
 
 
-def record_interaction(change: Change, subject: Known, at: int) -> None:
+def record_interaction(change: Change, subject: Known, at: int, purpose: str | None = None) -> None:
     """Record that the person was in touch at that time: idleness counts anew from there.
 
-    An earlier time than the one on record changes nothing. Raises ConsentRequired for a time that
-    is still to come.
+    With a ``purpose`` for that one alone: by a name that two systems use, it may have been somebody
+    else. An earlier time than the one on record changes nothing. Raises ConsentRequired for a time
+    that is still to come.
     """
     if at > change.now:
         raise ConsentRequired(
             f"{_iso(moment(at))} is still to come: an interaction is recorded after it happened"
         )
     theirs = select(_CONSENT.key).where(_CONSENT.subject_key == subject.key)
+    about = true() if purpose is None else _PURPOSE.purpose == purpose
+    other = select(_PURPOSE.consent_key).where(not_(about))
     change.connection.execute(
         update(schema.consents)
-        .where(_CONSENT.subject_key == subject.key, _CONSENT.last_interaction < at)
+        .where(
+            _CONSENT.subject_key == subject.key,
+            _CONSENT.last_interaction < at,
+            # A consent to other purposes, too, would tell them of it.
+            _CONSENT.key.not_in(other),
+        )
         .values(last_interaction=at)
     )
     rows = change.connection.execute(
         select(_PURPOSE.consent_key, _PURPOSE.purpose, _PURPOSE.latest, _PURPOSE.idle).where(
-            _PURPOSE.consent_key.in_(theirs), standing(change.now)
+            _PURPOSE.consent_key.in_(theirs), about, standing(change.now)
         )
     ).all()
-    for key, purpose, latest, idle in rows:
+    for key, name, latest, idle in rows:
         ends = purposes.end(latest, at, idle)
         change.connection.execute(
             update(schema.consent_purposes)
-            .where(_PURPOSE.consent_key == key, _PURPOSE.purpose == purpose, _PURPOSE.ends < ends)
+            .where(_PURPOSE.consent_key == key, _PURPOSE.purpose == name, _PURPOSE.ends < ends)
             .values(ends=ends, sequence=change.sequence)
         )
 

@@ -109,6 +109,14 @@ def opened(path: Path, within: Path | None = None) -> Iterator[Opened]:
 @contextlib.contextmanager
 def _private_copy(path: Path, shown: str, within: Path | None) -> Iterator[Path]:
     """Give a copy of a backup in a file for its owner alone; it is removed unless that was done."""
+    copy = _copied(path, shown, within)
+    try:
+        yield copy
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _copied(path: Path, shown: str, within: Path | None) -> Path:
     try:
         # A pipe would be waited for without end.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
@@ -116,19 +124,30 @@ def _private_copy(path: Path, shown: str, within: Path | None) -> Iterator[Path]
                 raise BackupError(f"the backup {shown} cannot be read: it is no file")
             _check_form(file, shown)  # before much is copied for nothing
             file.seek(0)
-            descriptor, name = tempfile.mkstemp(prefix=COPYING, dir=within)
-            copy = Path(name)
+            descriptor, copy = _new_file(within)
             try:
                 with open(descriptor, "w+b") as new:  # noqa: PTH123 - it is open already
                     _copy_to(new, file, shown)
                     _check_form(new, shown)
-                yield copy
-            finally:
+            except BaseException:
                 copy.unlink(missing_ok=True)
+                raise
     except OSError as error:
         raise BackupError(
             f"the backup {shown} cannot be read: {error.strerror or 'it has no place'}"
         ) from error
+    return copy
+
+
+def _new_file(within: Path | None) -> tuple[int, Path]:
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=COPYING, dir=within)
+    except OSError as error:
+        raise BackupError(
+            "a private copy of the backup cannot be made in the folder for the gallery: "
+            f"{error.strerror or error}"
+        ) from error
+    return descriptor, Path(name)
 
 
 def _copy_to(new: BinaryIO, file: BinaryIO, shown: str) -> None:

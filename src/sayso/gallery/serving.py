@@ -84,6 +84,13 @@ def users_known(
     return frozenset(found)
 
 
+def user_known_elsewhere(connection: Connection, user: int, purpose: str) -> bool:
+    """Return whether a user, by key, is known for another purpose than this."""
+    row = schema.user_purposes.c
+    query = select(row.key).where(row.key == user, row.purpose != purpose, row.ended == 0)
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def counts(connection: Connection, collection_key: int, purpose: str, now: int) -> tuple[int, int]:
     """Return how many subjects, and how many faces, may be shown for the purpose at that time."""
     subject = schema.subjects.c

@@ -56,6 +56,11 @@ class Job(Piece):
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
     late: asyncio.TimerHandle | None = None
 
+    @property
+    def paused(self) -> float:
+        """For how many seconds it has paused since it began."""
+        return self.effort.paused
+
 
 class Line:
     """A few threads, and what waits for its turn; used on one event loop only.
@@ -164,7 +169,7 @@ class Line:
         self._start()
 
     def _end(self, job: Job, ended: asyncio.Future[_Outcome]) -> None:
-        self._turns.end(job, paused=job.effort.paused)
+        self._turns.end(job, paused=job.paused)
         self._no_longer_first(job)
         if not job.done.done():
             result, error = ended.result()

@@ -145,6 +145,8 @@ class Memory:
 
     def take(self, size: int, owner: str = "") -> bool:
         """Take that many bytes; False where there are not as many left, or not for this owner."""
+        if not size:  # nothing is to be remembered of who holds nothing
+            return True
         held, left = self._held[owner] + size, self.left - size
         if left < 0 or held > max(_SHARE * left, self._most):
             return False

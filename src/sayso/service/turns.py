@@ -55,6 +55,11 @@ class Piece:
     charged: float = 0.0
     batch: bool = False
 
+    @property
+    def paused(self) -> float:
+        """For how many seconds it has paused since it began; they are not used."""
+        return 0.0
+
 
 Job = TypeVar("Job", bound=Piece)
 
@@ -183,7 +188,14 @@ class Turns(Generic[Job]):
         """Whether a key asks for little, or is marked."""
         if account.key in self.marked:
             return True
-        return account.held <= FEW and self._standing(account) <= self._now + SLACK
+        if account.held > FEW:
+            return False
+        # Against those who wait, and not what it has moved on itself: a key that asks without a
+        # break is as far as it drives the rest, and would be within its share for ever.
+        behind = [
+            self._standing(each) for each in self.accounts if each.waiting and each is not account
+        ]
+        return self._standing(account) <= min(behind, default=self._now) + SLACK
 
     def hands(self, key: str | None) -> int:
         """Return how many workers a batch of this key may have now."""
@@ -235,7 +247,9 @@ class Turns(Generic[Job]):
     def _standing(self, account: Account[Job]) -> float:
         """Return the tag of a key, with what its running work took beyond what was charged."""
         now = self.clock()
-        return account.tag + sum(max(0.0, now - job.began - job.charged) for job in account.running)
+        return account.tag + sum(
+            max(0.0, now - job.began - job.paused - job.charged) for job in account.running
+        )
 
     def _forget(self) -> None:
         """Forget the keys that have not been here for a while."""

@@ -72,11 +72,17 @@ class Effort:
             )
 
     def give_way(self) -> None:
-        """Do as ``check`` does, and pause for a moment where other work goes first."""
+        """Do as ``check`` does, and pause for a moment where other work goes first.
+
+        In all no longer than it has worked, and a moment: it gets on, whatever goes first.
+        """
         self.check()
         if self.way is None or self.way.is_set():
             return
         began = self._clock()
+        worked = math.inf if self._began is None else began - self._began
+        if self.paused > worked + _MOMENT:
+            return
         self.way.wait(_MOMENT)
         waited = self._clock() - began
         self.paused += waited

@@ -57,6 +57,12 @@ _LONGEST_TEXT: Final = 1_000
 _DEFAULT_LIMITS: Final = PictureLimits()
 
 
+#: Seconds in which a message comes that has begun to.
+_WHOLE_MESSAGE = 5.0
+#: What answers lead to that no decoder gives which is still its own.
+_ASTRAY = (ArithmeticError, KeyError, OSError, RecursionError, TypeError, ValueError)
+
+
 class _Ended(Exception):
     """A decoder ended before it answered."""
 
@@ -66,6 +72,7 @@ class _Decoder:
 
     def __init__(self) -> None:
         self._channel, theirs = socket.socketpair()
+        self._channel.settimeout(_WHOLE_MESSAGE)
         path = json.dumps([os.path.abspath(each) for each in sys.path])  # noqa: PTH100 - of text
         kept = {name: os.environ[name] for name in _LIBRARIES if name in os.environ}
         with theirs:
@@ -110,13 +117,13 @@ class _Decoder:
             answer, descriptor_of_pixels = receive(self._channel)
         except (EOFError, ConnectionError) as error:
             raise self._broken(form) from error
-        except ValueError as error:
+        except _ASTRAY as error:
             raise _astray(form) from error
         finally:
             os.close(descriptor)
         try:
             return _picture(answer, descriptor_of_pixels, limits)
-        except (KeyError, TypeError, ValueError) as error:
+        except _ASTRAY as error:
             raise _astray(form) from error
 
     def close(self) -> None:
@@ -130,7 +137,7 @@ class _Decoder:
         try:
             self._wait(_TO_START)
             receive(self._channel)
-        except (EOFError, ConnectionError, ValueError, PictureTooCostly) as error:
+        except (EOFError, OSError, ValueError, PictureTooCostly) as error:
             self.close()
             raise DecoderUnavailable(
                 "the process that decodes pictures did not start; it may lack memory (ulimit -v)"
