@@ -203,6 +203,29 @@ def test_what_is_no_face_of_a_picture_is_refused(club: Cli, portrait: Path, face
     assert "is not a number from 1 on, largest or central" in outcome.err
 
 
+@pytest.mark.parametrize("more", [(), ("--jsonl", "lines.jsonl")])
+def test_a_picture_that_leaves_it_open_is_skipped_and_the_others_enrol(
+    club: Cli, portrait: Path, lfw: Path, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    picture = Image.new("RGB", (500, 250))
+    for place, name in enumerate(STRANGERS[:2]):
+        with Image.open(lfw / "images" / name / f"{name}_0001.jpg") as stranger:
+            picture.paste(stranger, (250 * place, 0))
+    picture.save(tmp_path / "two.png")
+    options = [tmp_path / each if "." in each else each for each in more]
+    skipped = club("enroll", "club", "other", tmp_path / "two.png", *CONSENT, *options)
+    assert skipped.status == 1
+    assert "so it is not clear whose it is" in skipped.err
+    with Image.open(lfw / "images" / STRANGERS[2] / f"{STRANGERS[2]}_0001.jpg") as alone:
+        alone.save(tmp_path / "one.png")
+    resumed = ["--resume"] if more else []
+    pictures = (tmp_path / "one.png", tmp_path / "two.png")
+    done = club("enroll", "club", "other", *pictures, *CONSENT, *options, *resumed)
+    assert done.status == 0, done.err
+    assert "so it is not clear whose it is" in done.err
+    assert club("subjects", "show", "club", "other", "--json").document["faces"] == 1
+
+
 def test_a_face_that_is_not_there_enrols_nobody(club: Cli, portrait: Path) -> None:
     outcome = enrol_again(club, "other", portrait, "--face", "7")
     assert outcome.status == 1

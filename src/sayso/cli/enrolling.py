@@ -12,8 +12,14 @@ import click
 from sayso.cli.documents import of_box, of_quality
 from sayso.cli.lines import Line, Lines
 from sayso.cli.output import shown
-from sayso.cli.pictures import Job
-from sayso.errors import ConsentRequired, EnrolmentError, PictureError, SubjectNotFound
+from sayso.cli.pictures import Job, PictureSkipped
+from sayso.errors import (
+    AmbiguousFace,
+    ConsentRequired,
+    EnrolmentError,
+    PictureError,
+    SubjectNotFound,
+)
 
 if TYPE_CHECKING:
     from sayso.core import Sayso
@@ -36,17 +42,24 @@ def enrol_one_by_one(
         lines.keep(job.paths, job.read)
         _require_there(app, [lines[path] for path in job.paths if path in lines])
 
+        enrolled = [path for path in job.paths if path in lines]
+
         def work(path: Path, _: bytes) -> Enrolment:
             try:
-                return enrol([path])
+                result = enrol([path])
+            except AmbiguousFace as error:
+                raise PictureSkipped(str(error)) from error
             except EnrolmentError as error:  # of this picture: the others go on
                 raise PictureRefused(str(error)) from error
+            enrolled.append(path)
+            return result
 
         def show(path: Path, result: Enrolment) -> None:
             if not lines.are_printed:
                 click.echo(f"{shown(path)}: {outcome_of(result.pictures[0])}")
 
-        return 0 if job.run("enrolling", work, show, lines) else 1
+        # As without lines: a doubtful picture is skipped, but somebody is to be enrolled.
+        return 0 if job.run("enrolling", work, show, lines) and enrolled else 1
 
 
 def line_of(_: Path, result: Enrolment) -> Line:

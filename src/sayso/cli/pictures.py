@@ -126,7 +126,7 @@ class Job:
                         data = self.read(path)
                         result = work(path, data)
                     except PictureError as error:
-                        well = False
+                        well = well and isinstance(error, PictureSkipped)
                         if lines is not None:
                             lines.fail(path, about(path, error))
                         with progress.paused():
@@ -147,6 +147,10 @@ class Job:
         if lines is not None:
             lines.finish(self.paths, self.passed_over)
         return well
+
+
+class PictureSkipped(PictureError):
+    """A picture is left out, and that is no failure of the job; a later run tries it again."""
 
 
 def job_of(
