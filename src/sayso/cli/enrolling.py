@@ -40,9 +40,8 @@ def enrol_one_by_one(
     """
     with contextlib.closing(lines):
         lines.keep(job.paths, job.read)
-        _require_there(app, [lines[path] for path in job.paths if path in lines])
-
         enrolled = [path for path in job.paths if path in lines]
+        _require_there(app, [lines[path] for path in enrolled])
 
         def work(path: Path, _: bytes) -> Enrolment:
             try:

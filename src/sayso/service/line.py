@@ -169,7 +169,7 @@ class Line:
         self._start()
 
     def _end(self, job: Job, ended: asyncio.Future[_Outcome]) -> None:
-        self._turns.end(job, paused=job.paused)
+        self._turns.end(job)
         self._no_longer_first(job)
         if not job.done.done():
             result, error = ended.result()

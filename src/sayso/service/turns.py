@@ -173,10 +173,10 @@ class Turns(Generic[Job]):
         self._accounts[account.key] = self._accounts.pop(account.key)
         return job
 
-    def end(self, job: Job, *, paused: float = 0.0) -> None:
-        """Take work as done; for some of the seconds it may have been paused."""
+    def end(self, job: Job) -> None:
+        """Take work as done."""
         account = self._accounts[job.key]
-        took = self.clock() - job.began - paused
+        took = self.clock() - job.began - job.paused
         account.tag += took - job.charged
         account.mean += _WEIGHT * (took - account.mean)
         self.mean += _WEIGHT * (took - self.mean)

@@ -174,7 +174,7 @@ def turned_beside(
     height, width = pixels.shape[:2]
     upright = _glance_turned(detector, pixels, 0, _WHOLE_WARY)
     everything = found
-    for turn in (90, 180, 270):
+    for turn in _TURNS[1:]:
         seen = _glance_turned(detector, pixels, turn, _WHOLE_WARY)
         sure = seen.take(seen.scores >= _WORTH_A_PLAN)
         better = [
@@ -226,7 +226,7 @@ def whole_turned(detector: Detector, pixels: NDArray[np.uint8], side: int) -> De
 
     The picture is reduced to the long ``side`` in pixels; coordinates are its own.
     """
-    seen = joined([_glance_turned(detector, pixels, turn, side) for turn in (90, 180, 270)])
+    seen = joined([_glance_turned(detector, pixels, turn, side) for turn in _TURNS[1:]])
     seen = seen.take(np.argsort(-seen.scores, kind="stable"))
     return seen.take(suppress(seen.boxes, seen.scores, _SAME_FACE))
 
