@@ -156,7 +156,7 @@ class _Measured:
         self.strengths[rows] = others.strengths
 
     def analysis(self, picture: Picture) -> Analysis:
-        """Return what is told of them."""
+        """Return them as faces with their qualities."""
         measured = qualities(
             self.found,
             self.aligned,

@@ -37,13 +37,13 @@ _DOUBTFUL, _EVERY = (32.0, 8), (24.0, 32)
 #: How many doubtful ones are looked at where none of these turns out to be turned: in ``fast`` one.
 _AT_FIRST = 2
 _TURNS = (0, 90, 180, 270)
-#: A glance shows so many times the face, in so many pixels.
+#: How many times the face a glance shows, and in how many pixels.
 _AROUND, _GLANCE = 2.0, 160
 #: Another turn must be seen better than the upright one by this much, as scores, to count.
 _CLEARER = 0.02
 #: A face that is seen as well as this upright is upright: of turned ones hardly one is.
 _CLEAR = 0.87
-#: A close look shows so many times the face, in so many pixels.
+#: How many times the face a close look shows, and in how many pixels.
 _CLOSE_AROUND, _CLOSE = 2.5, 320
 #: A turned face is taken for one from this score on, when the recogniser can make so many times as
 #: much of it, and so much in any case: profiles and blurred faces look alike in every turn.

@@ -26,7 +26,7 @@ _SMALL, _POOR = 40.0, 40.0
 class Seen:
     """A face as the page shows it; ``number`` is its place in the list.
 
-    ``duplicate`` tells that another one has the same name.
+    ``duplicate`` says that another one has the same name.
     """
 
     number: int
